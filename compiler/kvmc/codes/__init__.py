@@ -1,0 +1,21 @@
+"""Every diagnostic code of kvmc, by series; the one list that `kvmc explain` reads."""
+
+from __future__ import annotations
+
+from kvmc.codes import host, placement, rendering, rules, schema, usage, yaml
+from kvmc.codes.model import Code
+
+SERIES: tuple[tuple[Code, ...], ...] = (
+    yaml.CODES,
+    schema.CODES,
+    rules.CODES,
+    host.CODES,
+    placement.CODES,
+    rendering.CODES,
+    usage.CODES,
+)
+
+CODES: dict[str, Code] = {code.code: code for series in SERIES for code in series}
+"""Code -> its record, in ascending order of the series."""
+
+__all__ = ["CODES", "SERIES", "Code"]

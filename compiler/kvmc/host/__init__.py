@@ -1,0 +1,1 @@
+"""Stage three: sysfs, libvirt capabilities, hwloc or YAML to a `Host`: what there is."""

@@ -1,0 +1,115 @@
+"""The frozen form of `kind: host`: facts (probed) and policy (written by a person).
+
+What a source does not tell is None: nothing is made up. Ids are the kernel's where they are unique,
+otherwise numbers given in the order of the lowest CPU.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+from kvmc.cpuset import EMPTY, CpuSet, union
+from kvmc.diagnostics import Place
+
+if TYPE_CHECKING:
+    from kvmc.spec.model import CoreKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Core:
+    """The online thread siblings of one host core (Linux thread_siblings_list)."""
+
+    cpus: tuple[int, ...]
+    """Ascending host CPU ids, at least one."""
+    package: int | None = None
+    die: int | None = None
+    """Unique within its package, as the kernel's die_id is."""
+    node: int | None = None
+    l3: int | None = None
+    """Unique on the host; equal exactly for cores that share a level 3 cache."""
+    kind: CoreKind | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """A host NUMA node; one without CPUs has no core that names it."""
+
+    id: int
+    memory_kib: int | None = None
+    """MemTotal of the node, huge pages included; None when unknown."""
+    hugepages: tuple[tuple[int, int], ...] = ()
+    """(page size in KiB, number of pages), ascending."""
+    distances: tuple[tuple[int, int], ...] = ()
+    """(node id, SLIT distance), ascending; () when unknown."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What a person decided about a host's CPUs."""
+
+    reserved: CpuSet = EMPTY
+    shared: CpuSet = EMPTY
+    dedicated: CpuSet | None = None
+    """None: online - reserved - shared - pools."""
+    pools: tuple[tuple[str, CpuSet], ...] = ()
+    """(owner, CPUs), sorted by owner."""
+    overcommit: float = 4.0
+    core_sharing: Literal["never", "allow"] = "never"
+
+    @property
+    def pooled(self) -> CpuSet:
+        """CPUs that belong to someone else."""
+        return union(cpus for _, cpus in self.pools)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Host:
+    """A host: cores in ascending order of their lowest CPU, nodes in ascending order of id."""
+
+    name: str
+    arch: str | None = None
+    model: str | None = None
+    nodes: tuple[Node, ...] = ()
+    cores: tuple[Core, ...] = ()
+    offline: CpuSet = EMPTY
+    isolated: CpuSet = EMPTY
+    policy: Policy = Policy()
+    place: Place | None = field(default=None, compare=False)
+    """The document the host was read from; None for a probed one."""
+
+    @cached_property
+    def online(self) -> CpuSet:
+        """All CPUs of all cores."""
+        return CpuSet(cpu for core in self.cores for cpu in core.cpus)
+
+    @cached_property
+    def core_of(self) -> dict[int, Core]:
+        """Online CPU id -> its core."""
+        return {cpu: core for core in self.cores for cpu in core.cpus}
+
+    @cached_property
+    def node_cpus(self) -> dict[int, CpuSet]:
+        """Node id -> its online CPUs, for every node, those without CPUs included."""
+        sets: dict[int, list[int]] = {node.id: [] for node in self.nodes}
+        for core in self.cores:
+            if core.node is not None:
+                sets.setdefault(core.node, []).extend(core.cpus)
+        return {node: CpuSet(cpus) for node, cpus in sets.items()}
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """`sha256:...` over the facts, not over policy, name or the grouping of the file."""
+        facts = {
+            "arch": self.arch,
+            "model": self.model,
+            "nodes": [[n.id, n.memory_kib, n.hugepages, n.distances] for n in self.nodes],
+            "cores": [[c.cpus, c.package, c.die, c.node, c.l3, c.kind] for c in self.cores],
+            "offline": str(self.offline),
+            "isolated": str(self.isolated),
+        }
+        text = json.dumps(facts, sort_keys=True, separators=(",", ":"))
+        return "sha256:" + hashlib.sha256(text.encode()).hexdigest()

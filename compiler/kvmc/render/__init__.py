@@ -1,0 +1,1 @@
+"""Stage five: a VM and its plan to an artefact: a libvirt domain."""
