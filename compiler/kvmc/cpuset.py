@@ -8,7 +8,6 @@ Kernel form is what /sys prints: sorted, ranges joined, no spaces: `0-3,8`. libv
 from __future__ import annotations
 
 import re
-from functools import total_ordering
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -25,7 +24,6 @@ class CpuSetError(ValueError):
     """The text is no CPU set; str() says why, in words for a user."""
 
 
-@total_ordering
 class CpuSet:
     """An immutable, hashable set of CPU ids with set algebra (`|`, `&`, `-`, `<=`)."""
 
@@ -82,7 +80,10 @@ class CpuSet:
         if not _MASK.match(clean):
             raise CpuSetError(f"{clean[:40]!r} is no CPU mask")
         mask = 0
-        for word in clean.split(","):
+        words = clean.split(",")
+        if len(words) > (MAX_CPU_ID + 1) // 32:
+            raise CpuSetError(f"the mask names CPUs above {MAX_CPU_ID}")
+        for word in words:
             mask = mask << 32 | int(word or "0", 16)
         if mask.bit_length() > MAX_CPU_ID + 1:
             raise CpuSetError(f"the mask names CPUs above {MAX_CPU_ID}")

@@ -22,7 +22,7 @@ class SizeError(ValueError):
 
 def parse_kib(text: str) -> int:
     """Return a size in KiB, rounded up as libvirt rounds it; raises SizeError."""
-    match = _SIZE.match(text)
+    match = _SIZE.fullmatch(text)
     if match is None:
         raise SizeError(f"{text!r} is no size; write a whole number and a unit, e.g. 32GiB")
     return -(-int(match[1]) * _FACTORS[match[2]] // 1024)

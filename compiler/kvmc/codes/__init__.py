@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kvmc.codes import host, placement, rendering, rules, schema, usage, yaml
+from kvmc.codes import files, host, placement, rendering, rules, schema, selection, yaml
 from kvmc.codes.model import Code
 
 SERIES: tuple[tuple[Code, ...], ...] = (
@@ -10,9 +10,10 @@ SERIES: tuple[tuple[Code, ...], ...] = (
     schema.CODES,
     rules.CODES,
     host.CODES,
+    selection.CODES,
     placement.CODES,
     rendering.CODES,
-    usage.CODES,
+    files.CODES,
 )
 
 CODES: dict[str, Code] = {code.code: code for series in SERIES for code in series}

@@ -4,4 +4,66 @@ from __future__ import annotations
 
 from kvmc.codes.model import Code
 
-CODES: tuple[Code, ...] = ()
+CODES: tuple[Code, ...] = (
+    Code(
+        "KV601",
+        "the base document is not readable XML",
+        "The file that `base:` names must be one well-formed XML document in UTF-8, at most 4 MiB "
+        "large and 256 elements deep. The output of `virsh dumpxml --inactive NAME` is. The "
+        "message gives the line and column in the base, and what the XML parser said.",
+    ),
+    Code(
+        "KV602",
+        "the base document is not a domain",
+        "The root element of a base must be libvirt's <domain>. Snapshots, checkpoints, status "
+        "files of libvirtd and networks have other roots; take the output of "
+        "`virsh dumpxml --inactive NAME`.",
+    ),
+    Code(
+        "KV603",
+        "the base document declares a document type",
+        "A domain XML has no use for <!DOCTYPE> or entities, and entities can make a small file "
+        "explode into gigabytes or read other files. kvmc refuses such a base unread. Remove the "
+        "declaration and write out what the entities stand for.",
+    ),
+    Code(
+        "KV604",
+        "libvirt wants an absolute path",
+        "libvirtd runs on the host, in its own working directory, so that a relative path for a "
+        "kernel, an initrd, the emulator or a log file has no meaning there. Write the path on "
+        "the host, starting with /. (A relative disk is looked up in libvirt's default pool, "
+        "/var/lib/libvirt/images.)",
+    ),
+    Code(
+        "KV605",
+        "libvirt cannot do this as it is asked",
+        "The spec asks for something that libvirt's domain XML cannot express, that libvirt "
+        "ignores in this combination, or that only newer versions know. kvmc says so instead of "
+        "dropping it. `fallback` is about a named model, and the modes host-passthrough and "
+        "maximum name none. `clusters` in a topology needs libvirt 10.1 and a machine that has "
+        "them: QEMU's x86 machines have not.",
+    ),
+    Code(
+        "KV606",
+        "the base uses an I/O thread that the spec does not have",
+        "A disk or controller of the base names an I/O thread by number, and the spec's "
+        "`iothreads:` (0 when absent) is lower. libvirt would refuse the domain. kvmc owns "
+        "<iothreads>, so the number must be said in the spec.",
+    ),
+    Code(
+        "KV607",
+        "settings of the base were left out",
+        "kvmc owns name, memory, currentMemory, vcpu, vcpus, iothreads, numatune, the topology and "
+        "NUMA cells of cpu (and its mode, model and features once `cpu.mode` is given), and in "
+        "cputune and memoryBacking the settings that the spec can spell. What they say comes from "
+        "the spec alone, so that no pin of an older plan is left behind. The note names what the "
+        "base said there and the spec does not; write it in the spec to keep it.",
+    ),
+    Code(
+        "KV608",
+        "a disk is looked up in libvirt's default pool",
+        "A disk's `file` without a leading / is taken as a volume of libvirt's default storage "
+        "pool, /var/lib/libvirt/images, because a relative path means nothing to libvirtd. Write "
+        "an absolute path to name another place.",
+    ),
+)

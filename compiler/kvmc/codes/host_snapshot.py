@@ -1,0 +1,78 @@
+"""Codes of the host file, KV43x and KV44x."""
+
+from __future__ import annotations
+
+from kvmc.codes.model import Code
+
+SNAPSHOT_CODES: tuple[Code, ...] = (
+    Code(
+        "KV430",
+        "CPU in two cores",
+        "Each online CPU stands once in `cores`, among its thread siblings. [[0, 28], [1, 29]] "
+        "are two cores of two threads each.",
+    ),
+    Code(
+        "KV431",
+        "core of an unknown node",
+        "A group of cores names a NUMA node that `nodes` does not describe.",
+    ),
+    Code(
+        "KV432",
+        "CPU offline and in a core",
+        "`cores` holds online CPUs. A CPU that is listed as offline cannot be one of them.",
+    ),
+    Code(
+        "KV433",
+        "isolated CPU unknown",
+        "`isolated` names CPUs that are neither in `cores` nor in `offline`.",
+    ),
+    Code(
+        "KV434",
+        "policy names unknown CPUs",
+        "A set of the policy names CPUs that are neither in `cores` nor in `offline`. Perhaps "
+        "it was written for another host, or the host has been changed.",
+    ),
+    Code(
+        "KV435",
+        "CPU with two uses",
+        "reserved, shared, dedicated and the pools divide the host's CPUs: a reserved or pooled"
+        " CPU is never given to a guest, and a shared one is never dedicated. A pool inside of "
+        "dedicated is understood (KV440); every other overlap is an error.",
+    ),
+    Code(
+        "KV436",
+        "core half shared",
+        "A dedicated vCPU never shares a core with the shared set. Where one thread of a core "
+        "is shared, its siblings can never be dedicated, so they lie idle. Share whole cores, "
+        "or put the siblings into reserved.",
+    ),
+    Code(
+        "KV437",
+        "distance to an unknown node",
+        "The distances of a node name a node that `nodes` does not describe.",
+    ),
+    Code(
+        "KV438",
+        "distance missing",
+        "A node that gives distances gives them to every node in `nodes`, itself included. "
+        "Leave all of them out where they are not known.",
+    ),
+    Code(
+        "KV439",
+        "node described twice",
+        "Two entries of `nodes` have the same id.",
+    ),
+    Code(
+        "KV440",
+        "pool inside of dedicated",
+        "The CPUs of a pool belong to someone else and are never used, so they are taken out of"
+        " policy.dedicated. That is only a note: nothing is wrong.",
+    ),
+    Code(
+        "KV441",
+        "host name refused",
+        "The name of a host is the name of its folder of artefacts. kvmc refuses '/', '.', "
+        "'..', blank names, characters that cannot be printed, blanks at the ends, and more "
+        "than 200 bytes.",
+    ),
+)

@@ -1,0 +1,34 @@
+"""Codes of finding the host of a VM, KV46x."""
+
+from __future__ import annotations
+
+from kvmc.codes.model import Code
+
+CODES: tuple[Code, ...] = (
+    Code(
+        "KV460",
+        "unknown host",
+        "A VM, or --host, names a host that no description tells of. Descriptions are read from "
+        "hosts/ in the first PATH, beside it, or above it up to the repository's root, or from "
+        "--host FILE. `kvmc host probe -o hosts/NAME.yaml` writes one.",
+    ),
+    Code(
+        "KV461",
+        "several hosts to choose from",
+        "The VM needs a host and names none, and there are several descriptions in hosts/. Say "
+        "`host: NAME` in the spec or --host NAME on the command line.",
+    ),
+    Code(
+        "KV462",
+        "two descriptions of one host",
+        "Two host documents have the same name. The name is how specs and --host find a "
+        "description, so each name must be used once.",
+    ),
+    Code(
+        "KV463",
+        "planned for this machine",
+        "The VM needs a host, names none, and there is no hosts/ folder, so this machine was "
+        "probed and the plan is for it. Write `kvmc host probe -o hosts/NAME.yaml` to keep the "
+        "description, with your policy in it, beside the specs.",
+    ),
+)

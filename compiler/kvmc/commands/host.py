@@ -1,0 +1,112 @@
+"""`kvmc host probe` and `kvmc host show`: what there is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kvmc import files, pipeline
+from kvmc.commands.result import Failure, Result
+from kvmc.diagnostics import Diagnostic, Outcome, Place, error
+
+if TYPE_CHECKING:
+    import argparse
+
+    from kvmc.commands.result import View
+    from kvmc.host.model import Host
+
+
+def run(options: argparse.Namespace, view: View) -> Result:
+    """Probe a source, or show a description (this machine's where no file is named)."""
+    return _probe(options) if options.action == "probe" else _show(options, view)
+
+
+def _probe(options: argparse.Namespace) -> Result:
+    from kvmc.host.show import to_json
+    from kvmc.host.snapshot import dump_host
+
+    probed = _read_source(options)
+    if probed.value is None:
+        return Result(diagnostics=probed.diagnostics, document={"kvmc": "v1", "kind": "host"})
+    host, said, output = probed.value, "", ""
+    if options.output is not None:
+        host = _with_old_policy(host, Path(options.output))
+        said = _write(Path(options.output), dump_host(host))
+    else:
+        output = dump_host(host)
+    return Result(diagnostics=probed.diagnostics, document=to_json(host), output=output, said=said)
+
+
+def _read_source(options: argparse.Namespace) -> Outcome[Host]:
+    from kvmc.host import probe
+    from kvmc.host.capabilities import read_capabilities
+    from kvmc.host.hwloc import read_hwloc
+
+    if options.capabilities is None and options.hwloc is None:
+        root = Path(options.sysfs or "/")
+        name = options.name or (root.resolve().name if options.sysfs else probe.local_name())
+        if not root.is_dir():
+            return Outcome(None, (error("KV190", "no such folder", Place(file=str(root))),))
+        return probe.probe_sysfs(root, name)
+    path = Path(options.capabilities or options.hwloc)
+    text = files.read_file(path)
+    if text.value is None:
+        return Outcome(None, text.diagnostics)
+    reader = read_capabilities if options.capabilities else read_hwloc
+    return reader(text.value.content, options.name or path.stem, str(path))
+
+
+def _with_old_policy(host: Host, target: Path) -> Host:
+    """Keep the policy, and the name, of a description that is probed anew."""
+    if not target.exists():
+        return host
+    old = _load(target)
+    if old.value is None:
+        raise Failure(1, f"{target} is there but is no valid host description, so the policy in "
+                         "it cannot be kept; mend it (`kvmc check` tells what is wrong) or remove it")
+    return replace(host, name=old.value[1].name, policy=old.value[1].policy)
+
+
+def _write(target: Path, text: str) -> str:
+    try:
+        changed = files.write_atomically(target, text)
+    except OSError as reason:
+        raise Failure(4, f"{target}: {(reason.strerror or 'cannot be written').lower()}") from None
+    return f"{'wrote' if changed else 'unchanged'} {target}\n"
+
+
+def _show(options: argparse.Namespace, view: View) -> Result:
+    from kvmc.host.probe import local_name, probe_sysfs
+
+    if options.file is None:
+        probed = probe_sysfs(Path("/"), local_name())
+        return _shown(probed.value, probed.diagnostics, view)
+    loaded = _load(Path(options.file))
+    return _shown(loaded.value[1] if loaded.value else None, loaded.diagnostics, view)
+
+
+def _shown(host: Host | None, diagnostics: tuple[Diagnostic, ...], view: View) -> Result:
+    from kvmc.host.show import to_json, to_text
+    from kvmc.report.hostmap import draw
+
+    if host is None:
+        return Result(diagnostics=diagnostics, document={"kvmc": "v1", "kind": "host"})
+    output = draw(host, None, view.style, view.width) + "\n" + to_text(host)
+    return Result(diagnostics=diagnostics, document=to_json(host), output=output)
+
+
+def _load(path: Path) -> Outcome[tuple[pipeline.Repository, Host]]:
+    """Read a host YAML; located diagnostics, and a value only where it is one whole host."""
+    text = files.read_text(path)
+    if text.value is None:
+        return Outcome(None, text.diagnostics)
+    checked = pipeline.check((text.value,))
+    repository = checked.value or pipeline.Repository()
+    found = pipeline.report(checked.diagnostics, repository)
+    if any(d.is_error for d in found):
+        return Outcome(None, found)
+    if len(repository.hosts) != 1:
+        message = f"{len(repository.hosts)} host documents where one is wanted"
+        return Outcome(None, (*found, error("KV191", message, Place(file=str(path)))))
+    return Outcome((repository, repository.hosts[0]), found)

@@ -1,0 +1,49 @@
+"""`kvmc plan`: the placement, drawn on the host, with reasons."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kvmc.commands import inputs
+from kvmc.commands.result import Failure
+from kvmc.report.plan import to_json, to_text
+
+if TYPE_CHECKING:
+    import argparse
+
+    from kvmc.commands.result import Result, View
+    from kvmc.pipeline import Planned
+
+
+def run(options: argparse.Namespace, view: View) -> Result:
+    """Plan all VMs found and show the plan, or why there is none."""
+    read = inputs.read(options)
+    if read.failed:
+        return read.result(document={"kvmc": "v1", "kind": "plan", "hosts": []})
+    read, planned = inputs.plan(options, read)
+    show = _explained(planned, options.explain, view) if options.explain else _drawn(planned, view)
+    return read.result(document=to_json(planned.plan, planned.files), output=show)
+
+
+def _drawn(planned: Planned, view: View) -> str:
+    from kvmc.report.hostmap import draw
+
+    parts: list[str] = []
+    for plan in planned.plan.hosts:
+        if plan.host is not None:
+            parts.append(draw(plan.host, plan, view.style, view.width))
+        parts.append(to_text(plan, view.style))
+    return "\n".join(part for part in parts if part)
+
+
+def _explained(planned: Planned, name: str, view: View) -> str:
+    from kvmc.report.explain import explain_vm
+
+    known = sorted({key[1] for key in planned.vms})
+    if name not in known:
+        raise Failure(2, f"no VM {name} was planned; there are: {', '.join(known) or 'none'}")
+    return "\n".join(
+        explain_vm(plan, planned.vms[plan.host.name if plan.host else None, name], view.style)
+        for plan in planned.plan.hosts
+        if (plan.host.name if plan.host else None, name) in planned.vms
+    )

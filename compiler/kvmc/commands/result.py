@@ -1,0 +1,44 @@
+"""What a command gives back to the command line, and what it is told about the terminal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from kvmc.report.style import Style
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from kvmc.diagnostics import Diagnostic
+
+
+class Failure(Exception):  # noqa: N818 (it ends a command, it is no bug)
+    """Ends a command with an exit code and a sentence: 2 for usage, 4 for the machine."""
+
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """How stdout looks: colours, and its width in columns."""
+
+    style: Style = Style()
+    width: int = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """The outcome of a command; diagnostics are located and sorted."""
+
+    diagnostics: tuple[Diagnostic, ...] = ()
+    lines: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """File -> its lines, for carets."""
+    output: str = ""
+    """For stdout, with --format text."""
+    document: Mapping[str, Any] | None = None
+    """For stdout, with --format json; the diagnostics are added to it."""
+    said: str = ""
+    """For stderr, after the diagnostics."""

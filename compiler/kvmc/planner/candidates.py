@@ -1,0 +1,50 @@
+"""Which host CPUs a VM's dedicated vCPUs may get (docs/planner.md, "Which CPUs")."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kvmc.cpuset import CpuSet
+
+if TYPE_CHECKING:
+    from kvmc.host.model import Core, Host
+    from kvmc.spec.model import Pin
+
+
+def dedicable(host: Host) -> CpuSet:
+    """Return the CPUs that policy leaves for dedicated vCPUs.
+
+    A core with a shared CPU is left out as a whole: no dedicated vCPU shares a core with the
+    shared set (contract section 4, rule 2).
+    """
+    policy = host.policy
+    taken = policy.reserved | policy.shared | policy.pooled
+    wanted = host.online if policy.dedicated is None else host.online & policy.dedicated
+    beside_shared = CpuSet(
+        cpu for core in host.cores for cpu in core.cpus if not policy.shared.isdisjoint(_set(core))
+    )
+    return wanted - taken - beside_shared
+
+
+def candidates(host: Host, pin: Pin) -> CpuSet:
+    """Return the CPUs that one VM's dedicated vCPUs may get while the host is empty."""
+    cpus = dedicable(host)
+    if pin.cpus is not None:
+        cpus = cpus & pin.cpus
+    if pin.kind is not None:
+        cpus = cpus & CpuSet(c for core in host.cores if core.kind == pin.kind for c in core.cpus)
+    if pin.threads == "isolate":
+        occupied = host.policy.reserved | host.policy.pooled
+        cpus = cpus - CpuSet(
+            cpu for core in host.cores for cpu in core.cpus if not occupied.isdisjoint(_set(core))
+        )
+    return cpus
+
+
+def widest_core(host: Host, cpus: CpuSet) -> int:
+    """Return the most thread siblings that any one core has among the CPUs; 0 for none."""
+    return max((len(_set(core) & cpus) for core in host.cores), default=0)
+
+
+def _set(core: Core) -> CpuSet:
+    return CpuSet(core.cpus)

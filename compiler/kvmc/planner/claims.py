@@ -1,0 +1,55 @@
+"""CPUs that are spoken for before the search: pins written by hand, and explicit CPU lists.
+
+A pin of a `manual` VM to one CPU is dedicated; a pin to several floats. Explicit `emulator` and
+`iothreads` lists float too. Nobody else gets a dedicated CPU on a core that a claim touches,
+unless the core carries the shared set anyway (docs/planner.md, rule 9).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kvmc.cpuset import EMPTY, CpuSet, union
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kvmc.host.model import Host
+    from kvmc.spec.model import Vm
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """What one VM's spec says of host CPUs by number."""
+
+    vm: Vm
+    dedicated: CpuSet
+    floating: CpuSet
+
+
+def claims(vms: Sequence[Vm]) -> tuple[Claim, ...]:
+    """Return the claims of all VMs that make any, in the order given."""
+    found = (Claim(vm=vm, dedicated=_single(vm), floating=_floating(vm)) for vm in vms)
+    return tuple(claim for claim in found if claim.dedicated or claim.floating)
+
+
+def _single(vm: Vm) -> CpuSet:
+    return union(cpus for _, cpus in vm.pin.map if len(cpus) == 1)
+
+
+def _floating(vm: Vm) -> CpuSet:
+    listed = [cpus for _, cpus in vm.pin.map if len(cpus) > 1]
+    listed += [place for place in (vm.pin.emulator, vm.pin.iothreads) if isinstance(place, CpuSet)]
+    return union(listed)
+
+
+def claimed_cores(claim: Claim, host: Host) -> CpuSet:
+    """Return all CPUs of the cores that a claim keeps from other VMs' dedicated vCPUs."""
+    kept = EMPTY
+    named = claim.dedicated | claim.floating
+    for core in host.cores:
+        cpus = CpuSet(core.cpus)
+        if not cpus.isdisjoint(named) and cpus.isdisjoint(host.policy.shared):
+            kept = kept | cpus
+    return kept

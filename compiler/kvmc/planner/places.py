@@ -1,0 +1,133 @@
+"""From seats to the plan of one VM: pins, emulator and I/O threads, memory."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kvmc.cpuset import EMPTY, CpuSet, union
+from kvmc.planner.guest import threads_of_map, topology_of
+from kvmc.planner.model import CellPlan, IothreadPin, VcpuPin, VmPlan
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kvmc.host.model import Host
+    from kvmc.planner.assign import Seats
+    from kvmc.planner.problem import VmPlacement
+    from kvmc.spec.model import ThreadPlace, Vm
+
+
+def unpinned(vm: Vm) -> VmPlan:
+    """Return the plan of a VM with strategy none: nothing is pinned, nothing is bound."""
+    return VmPlan(
+        name=vm.name, strategy="none", threads=None, topology=topology_of(vm, None),
+        vcpus=tuple(_pin(vm, v, None, dedicated=False) for v in range(vm.cpu.max)),
+        emulator=None,
+        iothreads=tuple(IothreadPin(id=i + 1, cpus=None) for i in range(vm.iothreads)),
+        cells=tuple(CellPlan(id=c.id, vcpus=c.cpus, memory_kib=c.memory_kib, host_node=None)
+                    for c in vm.numa.cells),
+    )
+
+
+def by_hand(vm: Vm, host: Host | None, extra: tuple[int, ...] = ()) -> VmPlan:
+    """Return the plan of a `manual` VM: its map; memory follows the pins where the host is known."""
+    pins = dict(vm.pin.map)
+    vcpus = tuple(_pin(vm, v, pins[v], dedicated=len(pins[v]) == 1) for v in range(vm.cpu.max))
+    threads = threads_of_map(vm, host)
+    cells = tuple(
+        CellPlan(id=c.id, vcpus=c.cpus, memory_kib=c.memory_kib,
+                 host_node=_only(nodes_of(host, union(pins[v] for v in c.cpus))))
+        for c in vm.numa.cells
+    )
+    return _with_threads(vm, host, vcpus, cells, extra, None if threads is None else threads)
+
+
+def placed(vm: Vm, host: Host, seats: Seats, placement: VmPlacement, threads: int) -> VmPlan:
+    """Return the plan of a VM that the search has placed."""
+    nodes = _nodes(vm, host, seats, placement)
+    vcpus = []
+    for vcpu in range(vm.cpu.max):
+        if vcpu in seats.vcpus:
+            vcpus.append(_pin(vm, vcpu, CpuSet([seats.vcpus[vcpu]]), dedicated=True))
+        else:
+            vcpus.append(_pin(vm, vcpu, _floating(vm, vcpu, host, placement), dedicated=False))
+    cells = tuple(
+        CellPlan(id=c.id, vcpus=c.cpus, memory_kib=c.memory_kib, host_node=_only(nodes[c.id]))
+        for c in vm.numa.cells
+    )
+    shown = threads if vm.dedicated else None
+    whole = nodes.get(None, EMPTY)
+    return _with_threads(vm, host, tuple(vcpus), cells, seats.extra, shown, whole)
+
+
+def _pin(vm: Vm, vcpu: int, cpus: CpuSet | None, *, dedicated: bool) -> VcpuPin:
+    return VcpuPin(id=vcpu, cpus=cpus, dedicated=dedicated, boot=vcpu < vm.cpu.count,
+                   cell=vm.cell_of(vcpu))
+
+
+def _floating(vm: Vm, vcpu: int, host: Host, placement: VmPlacement) -> CpuSet:
+    """Return where a vCPU without a CPU of its own floats: the shared set, of its node if bound."""
+    shared = host.policy.shared & host.online
+    node = placement.groups[vm.cell_of(vcpu) or 0].node
+    return shared if node is None else shared & host.node_cpus[node]
+
+
+def _nodes(
+    vm: Vm, host: Host, seats: Seats, placement: VmPlacement
+) -> Mapping[int | None, CpuSet]:
+    """Return the host nodes of each cell (None: the VM without cells)."""
+    found: dict[int | None, CpuSet] = {}
+    groups = [(c.id, c.cpus) for c in vm.numa.cells] or [(None, CpuSet(range(vm.cpu.max)))]
+    for (cell, vcpus), group in zip(groups, placement.groups, strict=True):
+        cpus = CpuSet(seats.vcpus[v] for v in vcpus if v in seats.vcpus)
+        bound = EMPTY if group.node is None else CpuSet([group.node])
+        found[cell] = bound or nodes_of(host, cpus)
+    return found
+
+
+def nodes_of(host: Host | None, cpus: CpuSet) -> CpuSet:
+    """Return the host nodes of some CPUs; empty where the host or a CPU's node is not known."""
+    if host is None or not cpus <= host.online:
+        return EMPTY
+    nodes = {host.core_of[cpu].node for cpu in cpus}
+    return EMPTY if None in nodes else CpuSet(n for n in nodes if n is not None)
+
+
+def _only(nodes: CpuSet) -> int | None:
+    return nodes.first if len(nodes) == 1 else None
+
+
+def _with_threads(  # noqa: PLR0913 (the parts of a VM's plan)
+    vm: Vm, host: Host | None, vcpus: tuple[VcpuPin, ...], cells: tuple[CellPlan, ...],
+    extra: tuple[int, ...], threads: int | None, nodes: CpuSet = EMPTY,
+) -> VmPlan:
+    """Add the emulator and I/O threads, the topology and the memory binding."""
+    if vm.pin.strategy == "manual" and not cells:
+        nodes = nodes_of(host, union(pin.cpus for pin in vcpus if pin.cpus))
+    left = list(extra)
+    emulator = _thread(vm, vm.pin.emulator, vcpus, host, left)
+    iothreads = tuple(
+        IothreadPin(id=i + 1, cpus=_thread(vm, vm.pin.iothreads, vcpus, host, left))
+        for i in range(vm.iothreads)
+    )
+    return VmPlan(
+        name=vm.name, strategy=vm.pin.strategy,
+        threads=vm.pin.threads if any(p.dedicated for p in vcpus) else None,
+        topology=topology_of(vm, threads), vcpus=vcpus, emulator=emulator, iothreads=iothreads,
+        cells=cells, memory_nodes=nodes or None, memory_mode=vm.numa.mode if nodes else None,
+    )
+
+
+def _thread(
+    vm: Vm, place: ThreadPlace, vcpus: tuple[VcpuPin, ...], host: Host | None, extra: list[int]
+) -> CpuSet:
+    """Return where an emulator or I/O thread runs (docs/planner.md, "other threads")."""
+    if isinstance(place, CpuSet):
+        return place
+    if place == "share":
+        return host.policy.shared & host.online if host else EMPTY
+    if place == "isolate":
+        return CpuSet([extra.pop(0)]) if extra else EMPTY
+    realtime = vm.realtime
+    own = union(p.cpus for p in vcpus if p.cpus and p.id not in realtime)
+    return own or union(p.cpus for p in vcpus if p.cpus)

@@ -1,0 +1,144 @@
+"""The search's frozen input: cores as counts in classes, and what is left of everything else.
+
+Cores that have the same node, level 3 cache, and the same free thread positions for every VM are
+alike; the search moves numbers of them, never single CPUs. `assign` turns numbers into CPUs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kvmc.planner.demand import Demand
+
+FRESH, OPEN, OWN = 0, 1, 2
+"""A core nobody is on; one with tenants that lets more in; one the VM in hand is on itself."""
+
+
+class Bin(NamedTuple):
+    """A level 3 cache's part of a node (SNC may cut a cache); None where unknown."""
+
+    node: int | None
+    l3: int | None
+
+    @property
+    def cache(self) -> tuple[str, int | None]:
+        """What counts as one last-level cache: the L3, or the cores of a node that have none."""
+        return ("node", self.node) if self.l3 is None else ("l3", self.l3)
+
+
+class CoreClass(NamedTuple):
+    """A class of like cores. `free` has one bit mask of thread positions for each view."""
+
+    bin: int
+    free: tuple[int, ...]
+    status: int
+
+
+class Item(NamedTuple):
+    """`count` units of one width put on cores of one class, on the thread positions `mask`."""
+
+    core_class: CoreClass
+    mask: int
+    count: int
+
+
+class Unbound(NamedTuple):
+    """A group whose memory should be on the nodes of its vCPUs, but need not be."""
+
+    vm: str
+    cell: int
+    nodes: tuple[int, ...]
+    memory_kib: int
+    page_kib: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """What is left: the part of the problem that every placement changes. Never mutated."""
+
+    cores: Mapping[CoreClass, int]
+    memory: Mapping[int, int]
+    """Node -> KiB of normal memory; nodes of unknown memory are absent."""
+    pages: Mapping[tuple[int, int], int]
+    """(node, page size in KiB) -> pages."""
+    pool: Mapping[int, int]
+    """Page size in KiB -> pages left on the whole host."""
+    floats: Mapping[int, int]
+    """Node -> shared vCPUs that its shared CPUs still carry."""
+    all_floats: int
+    """Shared vCPUs that all shared CPUs still carry."""
+    touched: frozenset[int]
+    """Bins with a dedicated CPU of anyone."""
+    unbound: tuple[Unbound, ...] = ()
+    """Groups with dedicated vCPUs whose memory no rule binds, by VM name and cell."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """All VMs of a host to be placed together."""
+
+    bins: tuple[Bin, ...]
+    nodes: tuple[int | None, ...]
+    """Node ids ascending; None last, for cores that belong to no node."""
+    core_of: Mapping[CoreClass, tuple[int, ...]]
+    """Class -> the cores in it at the start, as indexes into the host's cores."""
+    start: State
+    demands: tuple[Demand, ...]
+    """In the order in which they are placed."""
+    view: tuple[int, ...]
+    """Demand -> index into `CoreClass.free`: VMs with the same candidates share a view."""
+    distances: Mapping[tuple[int, int], int]
+    wide: frozenset[int]
+    """Bins whose level 3 cache reaches into other bins."""
+    sharing: bool
+    """core_sharing: allow."""
+    budget: int
+    """Placements tried before giving up."""
+
+
+class GroupPlacement(NamedTuple):
+    """Where one group of a VM goes: the cut used, its units by width, and its node."""
+
+    cut: int
+    items: tuple[tuple[int, tuple[Item, ...]], ...]
+    """(width, items) in the order of the cut's widths."""
+    node: int | None
+    """The host node of a group kept together; None where it is spread or floats."""
+
+
+class VmPlacement(NamedTuple):
+    """Where one VM goes, in counts."""
+
+    variant: int
+    groups: tuple[GroupPlacement, ...]
+    extra: tuple[tuple[int, tuple[Item, ...]], ...]
+    """Isolated emulator and I/O threads, like GroupPlacement.items."""
+
+
+class Cost(NamedTuple):
+    """The preferences of docs/planner.md, compared from left to right."""
+
+    left_out: int = 0
+    moved: int = 0
+    shared: int = 0
+    split: int = 0
+    nodes: int = 0
+    memory: int = 0
+    caches: int = 0
+    distance: int = 0
+    fragments: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Solution:
+    """The search's frozen output, one placement a demand; None: not placed."""
+
+    placements: tuple[VmPlacement | None, ...]
+    cost: Cost
+    final: State
+    complete: bool
+    """Whether every possibility was tried or ruled out: the answer is proven."""

@@ -1,0 +1,148 @@
+"""From VMs and a host to the search's frozen input."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from kvmc.cpuset import CpuSet, union
+from kvmc.planner.claims import claimed_cores
+from kvmc.planner.problem import FRESH, OPEN, Bin, CoreClass, Problem, State, Unbound
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kvmc.host.model import Core, Host
+    from kvmc.planner.claims import Claim
+    from kvmc.planner.demand import Demand
+    from kvmc.planner.model import VmPlan
+    from kvmc.spec.model import Vm
+
+BUDGET = 20_000
+"""Placements tried: a few seconds of Python at most."""
+
+
+def problem_of(
+    host: Host, demands: Sequence[Demand], claims: Sequence[Claim],
+    pinned: Sequence[tuple[Vm, VmPlan]], budget: int = BUDGET,
+) -> Problem:
+    """Return the problem of placing demands around the claims; `pinned` VMs take their memory."""
+    ordered = tuple(sorted(demands, key=_hardest_first))
+    views = sorted({_view_key(d, host, claims) for d in ordered})
+    view = tuple(views.index(_view_key(d, host, claims)) for d in ordered)
+    masks = [CpuSet(key) for key in views]
+    bins = tuple(sorted({_bin(core) for core in host.cores}, key=_bin_order))
+    classes: dict[CoreClass, list[int]] = {}
+    for index, core in enumerate(host.cores):
+        core_class = _class_of(host, core, bins, masks, claims)
+        if any(core_class.free):
+            classes.setdefault(core_class, []).append(index)
+    nodes: list[int | None] = sorted(
+        {node.id for node in host.nodes} | {c.node for c in host.cores if c.node is not None}
+    )
+    if any(core.node is None for core in host.cores):
+        nodes.append(None)
+    return Problem(
+        bins=bins,
+        nodes=tuple(nodes),
+        core_of={key: tuple(cores) for key, cores in classes.items()},
+        start=_start(host, classes, bins, claims, pinned),
+        demands=ordered,
+        view=view,
+        distances={(n.id, to): d for n in host.nodes for to, d in n.distances},
+        wide=_wide(bins),
+        sharing=host.policy.core_sharing == "allow",
+        budget=budget,
+    )
+
+
+def _hardest_first(demand: Demand) -> tuple[int, int, int, str]:
+    """Order of placing: large VMs first, whole-core ones before those that bend, then by name."""
+    bends = len(demand.variants) + sum(len(c) for v in demand.variants for c in v.cuts)
+    bound = sum(group.bound for group in demand.groups)
+    return (-demand.threads_needed, -bound, bends, demand.vm.name)
+
+
+def _view_key(demand: Demand, host: Host, claims: Sequence[Claim]) -> tuple[int, ...]:
+    """Return the CPUs a demand may use, other VMs' claims taken off, as a sortable key."""
+    cpus = demand.cpus
+    allow = host.policy.core_sharing == "allow" and demand.prefers
+    for claim in claims:
+        if claim.vm is demand.vm:
+            continue
+        shareable = allow and claim.vm.pin.threads == "prefer" and not claim.floating
+        cpus = cpus - (claim.dedicated if shareable else claimed_cores(claim, host))
+    return tuple(cpus)
+
+
+def _bin(core: Core) -> Bin:
+    return Bin(core.node, core.l3)
+
+
+def _bin_order(where: Bin) -> tuple[bool, int, bool, int]:
+    return (where.node is None, where.node or 0, where.l3 is None, where.l3 or 0)
+
+
+def _wide(bins: Sequence[Bin]) -> frozenset[int]:
+    caches = [b.cache for b in bins]
+    return frozenset(i for i, b in enumerate(bins) if caches.count(b.cache) > 1)
+
+
+def _class_of(
+    host: Host, core: Core, bins: Sequence[Bin], masks: Sequence[CpuSet], claims: Sequence[Claim]
+) -> CoreClass:
+    free = tuple(
+        sum(1 << p for p, cpu in enumerate(core.cpus) if cpu in mask) for mask in masks
+    )
+    cpus = CpuSet(core.cpus)
+    used = any(not claim.dedicated.isdisjoint(cpus) for claim in claims)
+    sharing = host.policy.core_sharing == "allow"
+    return CoreClass(bins.index(_bin(core)), free, OPEN if used and sharing else FRESH)
+
+
+def _start(
+    host: Host, classes: dict[CoreClass, list[int]], bins: Sequence[Bin],
+    claims: Sequence[Claim], pinned: Sequence[tuple[Vm, VmPlan]],
+) -> State:
+    pages = {(n.id, size): count for n in host.nodes for size, count in n.hugepages}
+    ratio = host.policy.overcommit
+    shared = host.policy.shared & host.online
+    taken = union(claim.dedicated for claim in claims)
+    state = State(
+        cores={key: len(cores) for key, cores in classes.items()},
+        memory={
+            n.id: n.memory_kib - sum(size * count for size, count in n.hugepages)
+            for n in host.nodes if n.memory_kib is not None
+        },
+        pages=pages,
+        pool={size: sum(c for (_, s), c in pages.items() if s == size) for _, size in pages},
+        floats={node: int(ratio * len(cpus & shared)) for node, cpus in host.node_cpus.items()},
+        all_floats=int(ratio * len(shared)),
+        touched=frozenset(
+            bins.index(_bin(core)) for core in host.cores if not taken.isdisjoint(CpuSet(core.cpus))
+        ),
+    )
+    for vm, plan in pinned:
+        state = with_plan(state, vm, plan)
+    return state
+
+
+def with_plan(state: State, vm: Vm, plan: VmPlan) -> State:
+    """Return the state without the memory and pages of a VM whose place is fixed."""
+    wanted = [(c.host_node, a.memory_kib, a.hugepages_kib, c.id)
+              for c, a in zip(plan.cells, vm.numa.cells, strict=True)]
+    if not wanted:
+        wanted = [(None, vm.memory_kib, vm.memory_backing.hugepages_kib, -1)]
+    memory, pages, pool = dict(state.memory), dict(state.pages), dict(state.pool)
+    unbound = list(state.unbound)
+    for node, kib, size, cell in wanted:
+        if size is not None:
+            pool[size] = pool.get(size, 0) - kib // size
+        if node is None:
+            nodes = tuple(plan.memory_nodes or ())
+            unbound += [Unbound(vm.name, cell, nodes, kib, size)] if nodes else []
+        elif size is not None:
+            pages[node, size] = pages.get((node, size), 0) - kib // size
+        elif node in memory:
+            memory[node] -= kib
+    return replace(state, memory=memory, pages=pages, pool=pool, unbound=tuple(unbound))

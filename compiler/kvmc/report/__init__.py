@@ -1,0 +1,1 @@
+"""What the user sees: diagnostics, plans and hosts as text or JSON. Pure; prints nothing."""

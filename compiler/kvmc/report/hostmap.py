@@ -1,0 +1,226 @@
+"""The host as a small map for a terminal: a column a core, its thread siblings below each other.
+
+    socket 0, node 0 (64GiB)
+    L3 0                        L3 1
+       0 r   1 .   2 .            6 A   9 A
+      28 r  29 .  30 .           34 A  37 A
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kvmc.report.marks import Mark, Use, marks_of
+from kvmc.report.style import printable
+from kvmc.units import format_kib
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from kvmc.host.model import Core, Host
+    from kvmc.planner.model import HostPlan
+    from kvmc.report.style import Style
+
+_SIGNS = {Use.RESERVED: "r", Use.SHARED: "s", Use.POOL: "p", Use.EXCLUDED: "-",
+          Use.STRANDED: "~", Use.FREE: "."}
+_PALE = "2"
+_VM_COLOURS = ("1;34", "1;33", "1;36", "1;35", "1;32", "1;31")
+"""Told apart by letter too, so nobody depends on seeing the colour."""
+
+
+def draw(host: Host, plan: HostPlan | None, style: Style, width: int) -> str:
+    """Return the map, at most `width` columns wide, with a legend of the signs it uses."""
+    marks = marks_of(host, plan)
+    pen = _Pen(
+        marks=marks,
+        letters=_letters(plan),
+        digits=len(str(max(host.online, default=0))),
+        style=style,
+    )
+    lines = [style.paint(_title(host), "1")]
+    for heading, blocks in _groups(host).items():
+        lines.append(heading)
+        drawn = [pen.block(label, part, step)
+                 for label, cores in blocks.items()
+                 for part, step in _parts(cores, pen.step, width)]
+        lines += _side_by_side(drawn, width)
+    lines += _legend(host, marks, pen.letters, style, width)
+    return "\n".join(lines) + "\n"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Pen:
+    """How CPUs are drawn: their marks, the letters of VMs, and how wide a cell is."""
+
+    marks: Mapping[int, Mark]
+    letters: Mapping[str, str]
+    digits: int
+    style: Style
+
+    @property
+    def sign(self) -> int:
+        """Width of a sign."""
+        return max([1, *(len(letter) for letter in self.letters.values())])
+
+    @property
+    def step(self) -> int:
+        """Width of a cell with the space before it."""
+        return 2 + self.digits + 1 + self.sign
+
+    def block(self, label: str, cores: Sequence[Core], width: int) -> _Block:
+        """Return a cache's cores: the label, then a row for each thread sibling."""
+        rows = [] if not label else [(label, len(label))]
+        for thread in range(max(len(core.cpus) for core in cores)):
+            cells = [self._cell(core, thread) for core in cores]
+            rows.append(("".join(cells), self.step * len(cores)))
+        return _Block(rows=tuple(rows), width=max(width, len(label)))
+
+    def _cell(self, core: Core, thread: int) -> str:
+        if thread >= len(core.cpus):
+            return " " * self.step
+        cpu = core.cpus[thread]
+        mark = self.marks[cpu]
+        sign = self.letters.get(mark.owner, "?") if mark.use is Use.VM else _SIGNS[mark.use]
+        text = f"{cpu:>{self.digits}} {sign:<{self.sign}}"
+        return "  " + self.style.paint(text, _colour(mark, self.letters))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Block:
+    """Lines as (text with colours, columns they take), and the block's width in columns."""
+
+    rows: tuple[tuple[str, int], ...]
+    width: int
+
+
+def _parts(
+    cores: Sequence[Core], step: int, width: int
+) -> Iterator[tuple[Sequence[Core], int]]:
+    """Yield a cache's cores in pieces that fit the width, and each piece's width."""
+    across = max(1, width // step)
+    for start in range(0, len(cores), across):
+        part = cores[start : start + across]
+        yield part, step * len(part)
+
+
+def _side_by_side(blocks: Sequence[_Block], width: int) -> list[str]:
+    """Return the blocks' lines, as many blocks in a row as fit."""
+    lines: list[str] = []
+    row: list[_Block] = []
+    for block in blocks:
+        if row and sum(b.width + 3 for b in row) + block.width > width:
+            lines += _join(row)
+            row = []
+        row.append(block)
+    return lines + (_join(row) if row else [])
+
+
+def _join(row: Sequence[_Block]) -> list[str]:
+    lines = []
+    for number in range(max(len(block.rows) for block in row)):
+        text = ""
+        for block in row:
+            part, columns = block.rows[number] if number < len(block.rows) else ("", 0)
+            text += part + " " * (block.width + 3 - columns)
+        lines.append(text.rstrip())
+    return lines
+
+
+def _letters(plan: HostPlan | None) -> dict[str, str]:
+    """Return VM -> its letter: A to Z, then AA, AB and so on."""
+    names = [vm.name for vm in plan.vms] if plan else []
+    return {name: _letter(number) for number, name in enumerate(names)}
+
+
+def _letter(number: int) -> str:
+    text = ""
+    number += 1
+    while number:
+        number, rest = divmod(number - 1, 26)
+        text = chr(ord("A") + rest) + text
+    return text
+
+
+def _title(host: Host) -> str:
+    parts = [printable(host.name)]
+    if host.model:
+        parts.append(printable(host.model))
+    parts.append(f"{len(host.cores)} cores, {len(host.online)} CPUs")
+    return " · ".join(parts)
+
+
+def _groups(host: Host) -> dict[str, dict[str, list[Core]]]:
+    """Return heading (socket, node) -> label (cache, kind) -> cores."""
+    memory = {node.id: node.memory_kib for node in host.nodes}
+    many_kinds = len({core.kind for core in host.cores}) > 1
+    found: dict[str, dict[str, list[Core]]] = {}
+    for core in sorted(host.cores, key=_order):
+        place, cache = [], []
+        if core.package is not None:
+            place.append(f"socket {core.package}")
+        if core.node is not None:
+            size = memory.get(core.node)
+            place.append(f"node {core.node}" + (f" ({_size(size)})" if size else ""))
+        if core.l3 is not None:
+            cache.append(f"L3 {core.l3}")
+        if many_kinds and core.kind:
+            cache.append(f"{core.kind} cores")
+        heading = ", ".join(place) or "cores"
+        found.setdefault(heading, {}).setdefault(", ".join(cache), []).append(core)
+    return found
+
+
+def _order(core: Core) -> tuple[int, ...]:
+    known = (core.package, core.node, core.l3)
+    return (*(1 << 30 if fact is None else fact for fact in known), core.cpus[0])
+
+
+def _size(kib: int) -> str:
+    """Return a size rounded to a tenth of a GiB: node sizes are never round in practice."""
+    gib = kib / 1024**2
+    return format_kib(kib) if gib == int(gib) else f"{gib:.1f}GiB"
+
+
+def _colour(mark: Mark, letters: Mapping[str, str]) -> str:
+    if mark.use is Use.VM:
+        number = list(letters).index(mark.owner)
+        return _VM_COLOURS[number % len(_VM_COLOURS)]
+    return "" if mark.use is Use.FREE else _PALE
+
+
+def _legend(
+    host: Host, marks: Mapping[int, Mark], letters: Mapping[str, str], style: Style, width: int
+) -> list[str]:
+    """Return the signs in use with their words and counts, wrapped; then what is not drawn."""
+    entries: list[tuple[str, str, str]] = []
+    for name, letter in letters.items():
+        count = sum(m.use is Use.VM and m.owner == name for m in marks.values())
+        if count:
+            colour = _colour(Mark(use=Use.VM, owner=name), letters)
+            entries.append((letter, f"{printable(name)} ({count})", colour))
+    for use, sign in _SIGNS.items():
+        owners = sorted({m.owner for m in marks.values() if m.use is use and m.owner})
+        count = sum(m.use is use for m in marks.values())
+        if count:
+            of = f" {', '.join(map(printable, owners))}" if owners else ""
+            entries.append((sign, f"{use}{of} ({count})", ""))
+    lines = _wrap(entries, style, width)
+    if host.isolated:
+        lines.append(f"isolated at boot: {host.isolated}")
+    if host.offline:
+        lines.append(f"offline: {host.offline}")
+    return lines
+
+
+def _wrap(entries: Sequence[tuple[str, str, str]], style: Style, width: int) -> list[str]:
+    """Return (sign, words, colour) entries, as many in a line as fit."""
+    lines, used = [""], 0
+    for sign, words, colour in entries:
+        columns = len(sign) + 1 + len(words)
+        if used and used + 3 + columns > width:
+            lines.append("")
+            used = 0
+        lines[-1] += ("   " if used else "") + f"{style.paint(sign, colour)} {words}"
+        used += (3 if used else 0) + columns
+    return lines

@@ -1,0 +1,45 @@
+"""Document: what one YAML document says, and where it says it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from kvmc.source.nodes import find
+from kvmc.source.text import lines_of, text_lines
+
+if TYPE_CHECKING:
+    from kvmc.diagnostics import Span
+    from kvmc.source.nodes import Node
+
+__all__ = ["Document", "text_lines"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """One document of a file: plain data, and a position for every JSON pointer into it.
+
+    `data` is made of dict, list, str, int, float, bool and None; keys are str or int as written.
+    A value used through an alias is the same object at every use, so nobody may change `data`.
+    """
+
+    file: str
+    index: int
+    """Position among the documents of the file, from 0; empty ones count."""
+    data: object
+    root: Node | None = field(default=None, repr=False, compare=False)
+    text: str = field(default="", repr=False, compare=False)
+
+    def locate(self, pointer: str, *, key: bool = False) -> Span | None:
+        """Return the position of the value (or key) at the pointer, or of its nearest parent.
+
+        A collection in block style starts at its first key or dash. The value of `a: *x` stands at
+        `*x`; what is inside it, and what `<<` merged, stands where the anchored text has it.
+        None only for a document that was not read from text.
+        """
+        return find(self.root, pointer, key=key) if self.root is not None else None
+
+    def line(self, number: int) -> str | None:
+        """Return a line of the file, counted from 1, without its end; None beyond the text."""
+        lines = lines_of(self.text)
+        return lines[number - 1] if 1 <= number <= len(lines) else None

@@ -1,0 +1,52 @@
+"""Problems: the growing list of what is wrong with one file, with a bound."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from kvmc.diagnostics import Place, Span, error
+
+if TYPE_CHECKING:
+    from kvmc.diagnostics import Diagnostic
+
+MAX_PROBLEMS = 1000
+"""After so many the file is something else than YAML for kvmc; reading it stops."""
+
+_SHOWN = 60
+
+
+@dataclass(slots=True)
+class Problems:
+    """Collects diagnostics of one file; `document` is the index of the one being read."""
+
+    file: str
+    document: int = 0
+    found: list[Diagnostic] = field(default_factory=list)
+    stopped: bool = False
+    """Whether the rest of the file is to be left unread."""
+
+    def add(self, code: str, message: str, line: int, column: int, hint: str) -> None:
+        """Note an error at a line and column, both counted from 1."""
+        if len(self.found) > MAX_PROBLEMS:
+            return
+        if len(self.found) == MAX_PROBLEMS:
+            self.stopped = True
+            code = "KV118"
+            message = f"more than {MAX_PROBLEMS} problems; the rest of the file was not read"
+            hint = "is this the file you meant?"
+        place = Place(file=self.file, document=self.document)
+        span = Span(line=line, column=column)
+        self.found.append(error(code, message, place, hint=hint, span=span))
+
+    def stop(self, code: str, message: str, line: int, column: int, hint: str) -> None:
+        """Note an error that ends the reading of this file; only the first such one counts."""
+        if not self.stopped:
+            self.add(code, message, line, column, hint)
+            self.stopped = True
+
+
+def shown(text: str) -> str:
+    """Return a name from the file as a message can print it: short, and no control characters."""
+    clean = text if text.isprintable() else repr(text)[1:-1]
+    return clean if len(clean) <= _SHOWN else clean[: _SHOWN - 1] + "…"
