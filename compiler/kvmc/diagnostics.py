@@ -75,21 +75,28 @@ class Diagnostic:
         return (file, span.line, span.column, self.code, self.message)
 
 
-def error(code: str, message: str, place: Place | None = None, *, hint: str | None = None,
-          span: Span | None = None) -> Diagnostic:
+def error(
+    code: str,
+    message: str,
+    place: Place | None = None,
+    *,
+    hint: str | None = None,
+    span: Span | None = None,
+) -> Diagnostic:
     """Build a diagnostic of severity error."""
     return Diagnostic(code=code, message=message, place=place, hint=hint, span=span)
 
 
-def warning(code: str, message: str, place: Place | None = None, *,
-            hint: str | None = None) -> Diagnostic:
+def warning(
+    code: str, message: str, place: Place | None = None, *, hint: str | None = None
+) -> Diagnostic:
     """Build a diagnostic of severity warning."""
-    return Diagnostic(code=code, message=message, place=place, hint=hint,
-                      severity=Severity.WARNING)
+    return Diagnostic(code=code, message=message, place=place, hint=hint, severity=Severity.WARNING)
 
 
-def note(code: str, message: str, place: Place | None = None, *,
-         hint: str | None = None) -> Diagnostic:
+def note(
+    code: str, message: str, place: Place | None = None, *, hint: str | None = None
+) -> Diagnostic:
     """Build a diagnostic of severity note: never changes the exit code."""
     return Diagnostic(code=code, message=message, place=place, hint=hint, severity=Severity.NOTE)
 
@@ -114,8 +121,9 @@ class Locator(Protocol):
         """Return the position of the value (or key) at the pointer, or of its nearest parent."""
 
 
-def locate(diagnostics: Iterable[Diagnostic],
-           documents: dict[tuple[str, int], Locator]) -> tuple[Diagnostic, ...]:
+def locate(
+    diagnostics: Iterable[Diagnostic], documents: dict[tuple[str, int], Locator]
+) -> tuple[Diagnostic, ...]:
     """Give each diagnostic its line and column, and sort them as a report wants them.
 
     A diagnostic that already has a span, or whose document is not known, is left as it is.
@@ -128,7 +136,6 @@ def locate(diagnostics: Iterable[Diagnostic],
             place = diagnostic.place
             document = documents.get((place.file, place.document))
             if document is not None:
-                located = replace(diagnostic,
-                                  span=document.locate(place.pointer, key=place.key))
+                located = replace(diagnostic, span=document.locate(place.pointer, key=place.key))
         found[located] = None
     return tuple(sorted(found, key=Diagnostic.sort_key))

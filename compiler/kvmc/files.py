@@ -70,8 +70,11 @@ def _files_of(path: Path) -> Iterator[Path]:
 
 
 def _is_yaml(name: str) -> bool:
-    return (name.endswith(_SUFFIXES) and not name.startswith(".")
-            and not name.endswith(tuple(f".lock{s}" for s in _SUFFIXES)))
+    return (
+        name.endswith(_SUFFIXES)
+        and not name.startswith(".")
+        and not name.endswith(tuple(f".lock{s}" for s in _SUFFIXES))
+    )
 
 
 def _is_ours(file: Path, text: Text) -> bool:

@@ -105,9 +105,7 @@ def needs_host(vm: Vm, forced: str | None) -> bool:
 
 def homeless(vms: Iterable[Vm], hosts: Sequence[Host], forced: str | None) -> bool:
     """Whether some VM must go to this machine: it names no host and there is no description."""
-    return any(
-        needs_host(vm, forced) and not (forced or vm.host) and not hosts for vm in vms
-    )
+    return any(needs_host(vm, forced) and not (forced or vm.host) and not hosts for vm in vms)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,7 +176,8 @@ def _say_where_they_fit(
     found: list[Diagnostic] = []
     for vm in vms:
         fits = [
-            name for name, host in sorted(hosts.items())
+            name
+            for name, host in sorted(hosts.items())
             if (trial := plan_host([*groups.get(name, ()), vm], host).value) and not trial.unplaced
         ]
         where = f"it would fit on {', '.join(fits)}" if fits else "it would fit on none of them"

@@ -8,8 +8,14 @@ from __future__ import annotations
 import re
 
 _FACTORS = {
-    "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3, "TiB": 1024**4,
-    "KB": 1000, "MB": 1000**2, "GB": 1000**3, "TB": 1000**4,
+    "KiB": 1024,
+    "MiB": 1024**2,
+    "GiB": 1024**3,
+    "TiB": 1024**4,
+    "KB": 1000,
+    "MB": 1000**2,
+    "GB": 1000**3,
+    "TB": 1000**4,
 }
 UNITS = tuple(_FACTORS)
 SIZE_PATTERN = r"^(0|[1-9][0-9]{0,14})(KiB|MiB|GiB|TiB|KB|MB|GB|TB)$"

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from kvmc.codes import files, host, placement, rendering, rules, schema, selection, yaml
+from kvmc.codes import (
+    files,
+    host,
+    host_snapshot,
+    placement,
+    rendering,
+    rules,
+    schema,
+    selection,
+    yaml,
+)
 from kvmc.codes.model import Code
 
 SERIES: tuple[tuple[Code, ...], ...] = (
@@ -10,6 +20,7 @@ SERIES: tuple[tuple[Code, ...], ...] = (
     schema.CODES,
     rules.CODES,
     host.CODES,
+    host_snapshot.CODES,
     selection.CODES,
     placement.CODES,
     rendering.CODES,

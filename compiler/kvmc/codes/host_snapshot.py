@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kvmc.codes.model import Code
 
-SNAPSHOT_CODES: tuple[Code, ...] = (
+CODES: tuple[Code, ...] = (
     Code(
         "KV430",
         "CPU in two cores",

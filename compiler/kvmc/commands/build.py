@@ -28,8 +28,11 @@ def run(options: argparse.Namespace, _view: View) -> Result:
         return read.result(document=_document(()))
     one = len(planned.vms) == 1
     if options.output is None and options.format == "text" and not one:
-        raise Failure(2, f"there are {len(planned.vms)} VMs to build; name the file of one, "
-                         "or say where to write with -o DIR")
+        raise Failure(
+            2,
+            f"there are {len(planned.vms)} VMs to build; name the file of one, "
+            "or say where to write with -o DIR",
+        )
     bases, missing = _bases(planned)
     read = replace(read, diagnostics=(*read.diagnostics, *missing))
     if missing:

@@ -16,10 +16,14 @@ def run(options: argparse.Namespace, _view: View) -> Result:
     """Check everything found in PATHs and in the hosts/ that belongs to them."""
     read = inputs.read(options)
     repository = read.repository
-    said = "" if read.failed else (
-        f"{_count(len({d.file for d in repository.documents}), 'file')}: "
-        f"{_count(len(repository.vms), 'VM')}, {_count(len(repository.hosts), 'host')}, "
-        "nothing wrong\n"
+    said = (
+        ""
+        if read.failed
+        else (
+            f"{_count(len({d.file for d in repository.documents}), 'file')}: "
+            f"{_count(len(repository.vms), 'VM')}, {_count(len(repository.hosts), 'host')}, "
+            "nothing wrong\n"
+        )
     )
     return read.result(document={"kvmc": "v1", "kind": "check"}, said=said)
 

@@ -21,7 +21,8 @@ def run(options: argparse.Namespace, view: View) -> Result:
     code = CODES.get(wanted)
     if code is None:
         near = difflib.get_close_matches(wanted, CODES, n=1)
-        raise Failure(2, f"there is no code {options.code}"
-                         + (f"; did you mean {near[0]}?" if near else ""))
+        raise Failure(
+            2, f"there is no code {options.code}" + (f"; did you mean {near[0]}?" if near else "")
+        )
     title = view.style.paint(f"{code.code}: {code.title}", "1")
     return Result(output=f"{title}\n\n{textwrap.fill(code.text, min(view.width, 88))}\n")

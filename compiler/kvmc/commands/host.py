@@ -63,8 +63,11 @@ def _with_old_policy(host: Host, target: Path) -> Host:
         return host
     old = _load(target)
     if old.value is None:
-        raise Failure(1, f"{target} is there but is no valid host description, so the policy in "
-                         "it cannot be kept; mend it (`kvmc check` tells what is wrong) or remove it")
+        raise Failure(
+            1,
+            f"{target} is there but is no valid host description, so the policy in "
+            "it cannot be kept; mend it (`kvmc check` tells what is wrong) or remove it",
+        )
     return replace(host, name=old.value[1].name, policy=old.value[1].policy)
 
 

@@ -104,8 +104,16 @@ def _with_this_machine(options: argparse.Namespace, inputs: Inputs) -> Inputs:
     if probed.value is None:
         return replace(inputs, diagnostics=(*inputs.diagnostics, *probed.diagnostics))
     host = probed.value
-    said = () if asked else (note("KV463", f"there is no hosts/ folder; planning for this machine, "
-                                  f"{host.name}, as it is now"),)
+    said = (
+        ()
+        if asked
+        else (
+            note(
+                "KV463",
+                f"there is no hosts/ folder; planning for this machine, {host.name}, as it is now",
+            ),
+        )
+    )
     return replace(
         inputs,
         repository=replace(repository, hosts=(*repository.hosts, host)),

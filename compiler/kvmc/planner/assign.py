@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from kvmc.host.model import Host
-    from kvmc.planner.demand import Cut, Demand
+    from kvmc.planner.demand import Demand
     from kvmc.planner.problem import Item, Problem, VmPlacement
 
 
@@ -42,8 +42,12 @@ def assign(
                 places = _draw(host, problem, demand, stock, items)
                 units = [u for u in choices[group.cut].units if len(u) == width]
                 vcpus.update(_pair(units, places))
-        extra = [cpu for _, items in placement.extra
-                 for cpus in _draw(host, problem, demand, stock, items) for cpu in cpus]
+        extra = [
+            cpu
+            for _, items in placement.extra
+            for cpus in _draw(host, problem, demand, stock, items)
+            for cpu in cpus
+        ]
         _close(problem, demand, stock)
         seats[demand.vm.name] = Seats(vcpus=vcpus, extra=tuple(sorted(extra)))
     return seats
@@ -59,7 +63,10 @@ def _pair(units: Sequence[tuple[int, ...]], places: Sequence[tuple[int, ...]]) -
 
 
 def _draw(
-    host: Host, problem: Problem, demand: Demand, stock: dict[CoreClass, list[int]],
+    host: Host,
+    problem: Problem,
+    demand: Demand,
+    stock: dict[CoreClass, list[int]],
     items: Sequence[Item],
 ) -> list[tuple[int, ...]]:
     """Take cores out of the stock; return the CPUs taken, a tuple a core."""

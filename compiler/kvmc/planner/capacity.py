@@ -45,8 +45,10 @@ def _floats(demand: Demand, now: Situation) -> str:
     if not policy.shared:
         return f"needs {wanted} shared vCPUs, and {now.host.name} has no shared set"
     total = int(policy.overcommit * len(policy.shared & now.host.online))
-    return (f"needs {wanted} shared vCPUs; the shared set carries {total} "
-            f"({len(policy.shared)} CPUs x {policy.overcommit:g}), {now.state.all_floats} are left")
+    return (
+        f"needs {wanted} shared vCPUs; the shared set carries {total} "
+        f"({len(policy.shared)} CPUs x {policy.overcommit:g}), {now.state.all_floats} are left"
+    )
 
 
 def _memory(demand: Demand, now: Situation) -> str:
@@ -55,8 +57,10 @@ def _memory(demand: Demand, now: Situation) -> str:
         size = group.page_kib
         if size is not None and now.state.pool.get(size, 0) * size < group.memory_kib:
             have = now.state.pool.get(size, 0)
-            return (f"needs {group.memory_kib // size} pages of {format_kib(size)}, "
-                    f"{now.host.name} has {have} left")
+            return (
+                f"needs {group.memory_kib // size} pages of {format_kib(size)}, "
+                f"{now.host.name} has {have} left"
+            )
         left = _left(group, now)
         if group.bound and left and max(left.values()) < group.memory_kib:
             each = ", ".join(f"node {n} has {format_kib(kib)}" for n, kib in left.items())

@@ -98,8 +98,9 @@ def demand_of(vm: Vm, host: Host) -> Demand:
     groups = _groups(vm)
     widest = widest_core(host, cpus)
     variants, obstacle = _variants(vm, groups, widest) if vm.dedicated else (_no_cuts(groups), "")
-    return Demand(vm=vm, cpus=cpus, groups=groups, variants=variants, obstacle=obstacle,
-                  extra=_extra(vm))
+    return Demand(
+        vm=vm, cpus=cpus, groups=groups, variants=variants, obstacle=obstacle, extra=_extra(vm)
+    )
 
 
 def _extra(vm: Vm) -> int:
@@ -113,16 +114,26 @@ def _groups(vm: Vm) -> tuple[Group, ...]:
     if vm.pin.strategy == "manual":
         return ()
     if not vm.numa.cells:
-        return (Group(
-            cell=None, dedicated=tuple(vm.dedicated), floats=vm.cpu.max - len(vm.dedicated),
-            bound=vm.pin.numa == "require", one_cache=one_cache,
-            memory_kib=vm.memory_kib, page_kib=vm.memory_backing.hugepages_kib,
-        ),)
+        return (
+            Group(
+                cell=None,
+                dedicated=tuple(vm.dedicated),
+                floats=vm.cpu.max - len(vm.dedicated),
+                bound=vm.pin.numa == "require",
+                one_cache=one_cache,
+                memory_kib=vm.memory_kib,
+                page_kib=vm.memory_backing.hugepages_kib,
+            ),
+        )
     return tuple(
         Group(
-            cell=cell.id, dedicated=tuple(cell.cpus & vm.dedicated),
-            floats=len(cell.cpus - vm.dedicated), bound=strict, one_cache=one_cache,
-            memory_kib=cell.memory_kib, page_kib=cell.hugepages_kib,
+            cell=cell.id,
+            dedicated=tuple(cell.cpus & vm.dedicated),
+            floats=len(cell.cpus - vm.dedicated),
+            bound=strict,
+            one_cache=one_cache,
+            memory_kib=cell.memory_kib,
+            page_kib=cell.hugepages_kib,
         )
         for cell in vm.numa.cells
     )
@@ -132,9 +143,7 @@ def _no_cuts(groups: tuple[Group, ...]) -> tuple[Variant, ...]:
     return (Variant(threads=1, cuts=tuple((Cut(units=()),) for _ in groups)),)
 
 
-def _variants(
-    vm: Vm, groups: tuple[Group, ...], widest: int
-) -> tuple[tuple[Variant, ...], str]:
+def _variants(vm: Vm, groups: tuple[Group, ...], widest: int) -> tuple[tuple[Variant, ...], str]:
     """Return the variants of a VM with dedicated vCPUs, or none and the obstacle in words."""
     if vm.pin.threads == "isolate":
         return (_single(groups),), ""
@@ -145,8 +154,10 @@ def _variants(
         if widest < 2:  # noqa: PLR2004 (SMT begins at two)
             return (), "threads: require needs cores with two free thread siblings or more"
         if whole is None:
-            return (), (f"threads: require needs whole cores of {threads} threads, and "
-                        f"{len(vm.dedicated)} dedicated vCPUs do not fill them")
+            return (), (
+                f"threads: require needs whole cores of {threads} threads, and "
+                f"{len(vm.dedicated)} dedicated vCPUs do not fill them"
+            )
         return (whole,), ""
     if given is not None:
         return (_loose(groups, threads, visible=threads, widest=widest),), ""
@@ -189,13 +200,10 @@ def guest_cores(vcpus: tuple[int, ...], threads: int) -> tuple[tuple[int, ...], 
 
 
 @lru_cache(maxsize=256)
-def _cuts(
-    vcpus: tuple[int, ...], threads: int, visible: int, widest: int
-) -> tuple[Cut, ...]:
+def _cuts(vcpus: tuple[int, ...], threads: int, visible: int, widest: int) -> tuple[Cut, ...]:
     """Return the cuts of a group, those with the fewest shared and split guest cores first."""
     found = {
-        _cut(vcpus, widths, threads, visible)
-        for widths in _crowdings(len(vcpus), max(widest, 1))
+        _cut(vcpus, widths, threads, visible) for widths in _crowdings(len(vcpus), max(widest, 1))
     }
     return tuple(sorted(found, key=lambda c: (c.shared, c.split, len(c.units), c.units)))
 
@@ -228,16 +236,15 @@ def partitions(total: int, largest: int) -> Iterator[tuple[int, ...]]:
             yield (first, *rest)
 
 
-def _cut(
-    vcpus: tuple[int, ...], widths: tuple[int, ...], threads: int, visible: int
-) -> Cut:
+def _cut(vcpus: tuple[int, ...], widths: tuple[int, ...], threads: int, visible: int) -> Cut:
     """Deal vCPUs onto units of the given widths: whole guest cores first, then what is left."""
     whole = [core for core in guest_cores(vcpus, threads) if len(core) > 1]
     left = [v for core in guest_cores(vcpus, threads) if len(core) == 1 for v in core]
     units: list[list[int]] = [[] for _ in widths]
     for core in whole:
-        home = next((u for u, w in zip(units, widths, strict=True) if w - len(u) >= len(core)),
-                    None)
+        home = next(
+            (u for u, w in zip(units, widths, strict=True) if w - len(u) >= len(core)), None
+        )
         if home is None:
             left.extend(core)
         else:
@@ -251,4 +258,3 @@ def _cut(
     together = sum(any(set(core) <= set(unit) for unit in dealt) for core in whole)
     split = len(whole) - together if threads > 1 else 0
     return Cut(units=dealt, shared=shared, split=split)
-

@@ -47,20 +47,28 @@ def _unusable(claim: Claim, host: Host) -> Iterator[Diagnostic]:
     for who, cpus, pointer in pins:
         for what, forbidden, only in sets:
             bad = cpus & forbidden if what != "not online" else cpus - host.online
-            if bad and (only is None or len(cpus) == 1 and cpus <= only):
+            if bad and (only is None or (len(cpus) == 1 and cpus <= only)):
                 plural = "s" if len(bad) > 1 else ""
-                yield error("KV510", f"{who} of {claim.vm.name} is pinned to CPU{plural} {bad}, "
-                            f"{what} on {host.name}", claim.vm.place.at(*pointer))
+                yield error(
+                    "KV510",
+                    f"{who} of {claim.vm.name} is pinned to CPU{plural} {bad}, "
+                    f"{what} on {host.name}",
+                    claim.vm.place.at(*pointer),
+                )
 
 
 def _conflicts(claim: Claim, other: Claim, host: Host) -> Iterator[Diagnostic]:
     """Yield an error for each CPU, and each core, that two VMs claim by number."""
     same = (claim.dedicated & (other.dedicated | other.floating)) | (
-        claim.floating & other.dedicated)
+        claim.floating & other.dedicated
+    )
     place = claim.vm.place.at("pin")
     if same:
-        yield error("KV511", f"{claim.vm.name} and {other.vm.name} are both pinned to CPUs {same} "
-                    f"of {host.name}", place)
+        yield error(
+            "KV511",
+            f"{claim.vm.name} and {other.vm.name} are both pinned to CPUs {same} of {host.name}",
+            place,
+        )
         return
     prefer = claim.vm.pin.threads == other.vm.pin.threads == "prefer"
     if host.policy.core_sharing == "allow" and prefer:
@@ -69,8 +77,12 @@ def _conflicts(claim: Claim, other: Claim, host: Host) -> Iterator[Diagnostic]:
         cpus = CpuSet(core.cpus)
         mine, theirs = cpus & claim.dedicated, cpus & other.dedicated
         if mine and theirs:
-            yield error("KV511", f"{claim.vm.name} (CPU {mine}) and {other.vm.name} (CPU {theirs}) "
-                        f"are pinned to thread siblings of one core of {host.name}", place)
+            yield error(
+                "KV511",
+                f"{claim.vm.name} (CPU {mine}) and {other.vm.name} (CPU {theirs}) "
+                f"are pinned to thread siblings of one core of {host.name}",
+                place,
+            )
 
 
 def _inside(vm: Vm, host: Host) -> Iterator[Diagnostic]:
@@ -91,10 +103,17 @@ def _inside(vm: Vm, host: Host) -> Iterator[Diagnostic]:
         if len(tenants) > 1 or (vm.pin.threads == "isolate" and len(vcpus) > 1):
             say = warning if vm.pin.threads == "prefer" else error
             names = ", ".join(map(str, vcpus))
-            yield say("KV512", f"vCPUs {names} of {vm.name} are pinned to thread siblings of one "
-                      "core, but the guest does not see them as threads of one core",
-                      vm.place.at("pin", "map"),
-                      hint="pin guest threads to siblings, or give each vCPU a core of its own")
+            yield say(
+                "KV512",
+                f"vCPUs {names} of {vm.name} are pinned to thread siblings of one "
+                "core, but the guest does not see them as threads of one core",
+                vm.place.at("pin", "map"),
+                hint="pin guest threads to siblings, or give each vCPU a core of its own",
+            )
     if vm.pin.threads == "require" and threads == 1 and vm.pin.map:
-        yield error("KV512", f"threads: require, but the pins of {vm.name} do not put the threads "
-                    "of each guest core on siblings", vm.place.at("pin", "map"))
+        yield error(
+            "KV512",
+            f"threads: require, but the pins of {vm.name} do not put the threads "
+            "of each guest core on siblings",
+            vm.place.at("pin", "map"),
+        )

@@ -53,8 +53,10 @@ def _shared_siblings(host: Host, vm: Vm, plan: VmPlan) -> Iterator[Diagnostic]:
     ]
     if crowded:
         yield warning(
-            "KV503", f"vCPUs of {vm.name} share host cores without being threads of one guest "
-            f"core: {', '.join(crowded)}", vm.place.at("pin"),
+            "KV503",
+            f"vCPUs of {vm.name} share host cores without being threads of one guest "
+            f"core: {', '.join(crowded)}",
+            vm.place.at("pin"),
             hint="fewer vCPUs, an even number, or `threads: require` to refuse instead",
         )
 
@@ -68,8 +70,10 @@ def _split_cores(host: Host, vm: Vm, plan: VmPlan) -> Iterator[Diagnostic]:
     apart = [str(core) for core, cores in sorted(homes.items()) if len(cores) > 1]
     if apart:
         yield warning(
-            "KV505", f"guest cores {', '.join(apart)} of {vm.name} show {width} threads that are "
-            "no siblings on the host", vm.place.at("cpu", "topology"),
+            "KV505",
+            f"guest cores {', '.join(apart)} of {vm.name} show {width} threads that are "
+            "no siblings on the host",
+            vm.place.at("cpu", "topology"),
             hint="leave topology out, or use `threads: require` to refuse instead",
         )
 
@@ -86,8 +90,11 @@ def _between_vms(host: Host, vms: Sequence[Placed]) -> Iterator[Diagnostic]:
             by_names.setdefault(tuple(names), []).append(first)
     for names, cores in by_names.items():
         cpus = CpuSet(cores)
-        yield note("KV506", f"{' and '.join(names)} share the cores of CPUs {cpus} of {host.name}, "
-                   "as core_sharing: allow lets them")
+        yield note(
+            "KV506",
+            f"{' and '.join(names)} share the cores of CPUs {cpus} of {host.name}, "
+            "as core_sharing: allow lets them",
+        )
 
 
 def _memory_elsewhere(vms: Sequence[Placed], final: State) -> Iterator[Diagnostic]:
@@ -97,8 +104,10 @@ def _memory_elsewhere(vms: Sequence[Placed], final: State) -> Iterator[Diagnosti
             continue
         nodes = ", ".join(f"node {n}" for n in group.nodes) or "any node"
         yield warning(
-            "KV504", f"{format_kib(group.memory_kib)} of {group.vm} do not fit what is left on "
-            f"{nodes}, where its vCPUs are", by_name[group.vm].place.at("memory"),
+            "KV504",
+            f"{format_kib(group.memory_kib)} of {group.vm} do not fit what is left on "
+            f"{nodes}, where its vCPUs are",
+            by_name[group.vm].place.at("memory"),
             hint="some of the memory will be remote; `numa: require` refuses instead",
         )
 
@@ -108,8 +117,12 @@ def _unknown_memory(host: Host, vm: Vm, plan: VmPlan) -> Iterator[Diagnostic]:
     used = {c.host_node for c in plan.cells if c.host_node is not None}
     used |= set(plan.memory_nodes or ())
     if used & unknown:
-        yield note("KV507", f"the memory of {vm.name} was not checked: {host.name} does not say "
-                   f"how much node {CpuSet(used & unknown)} has", vm.place)
+        yield note(
+            "KV507",
+            f"the memory of {vm.name} was not checked: {host.name} does not say "
+            f"how much node {CpuSet(used & unknown)} has",
+            vm.place,
+        )
 
 
 def _piled_up(host: Host, vm: Vm, plan: VmPlan) -> Iterator[Diagnostic]:
@@ -120,7 +133,9 @@ def _piled_up(host: Host, vm: Vm, plan: VmPlan) -> Iterator[Diagnostic]:
     piled = [who for who, cpus in masks if cpus and len(cpus) > 1 and cpus <= host.isolated]
     if piled:
         yield warning(
-            "KV508", f"{', '.join(piled)} of {vm.name} may use several CPUs that are all isolated "
+            "KV508",
+            f"{', '.join(piled)} of {vm.name} may use several CPUs that are all isolated "
             f"({host.isolated}); the kernel keeps every thread on the first one",
-            vm.place.at("pin"), hint="use `emulator: share` or one CPU",
+            vm.place.at("pin"),
+            hint="use `emulator: share` or one CPU",
         )

@@ -131,13 +131,16 @@ def _node_sets(  # noqa: PLR0913 (all of it is what the choice depends on)
         yield frozenset()
         return
     taken = frozenset().union(*done.spans) if group.bound else frozenset()
-    free = {n: 0 for n in problem.nodes}
+    free = dict.fromkeys(problem.nodes, 0)
     for core_class, count in done.state.cores.items():
         if _fits(core_class, view, 1, demand, problem):
             free[problem.bins[core_class.bin].node] += count
     need = len(cut.units)
-    usable = [n for n in problem.nodes
-              if n not in taken and (free[n] or not need) and (n is not None or not group.bound)]
+    usable = [
+        n
+        for n in problem.nodes
+        if n not in taken and (free[n] or not need) and (n is not None or not group.bound)
+    ]
     short = {n: _lacks_memory(group, n, done.state) for n in usable}
     order = sorted(usable, key=lambda n: (short[n], free[n] < need, free[n] - need, _last(n)))
     largest = 1 if group.bound else len(order)
@@ -171,10 +174,9 @@ def _twins(problem: Problem, state: State, a: int | None, b: int | None) -> bool
         return False
     others = [n for n in problem.nodes if n is not None and n not in (a, b)]
     far = problem.distances
-    return (
-        all(far.get((a, n), 0) == far.get((b, n), 0) for n in others)
-        and _content(problem, state, a) == _content(problem, state, b)
-    )
+    return all(far.get((a, n), 0) == far.get((b, n), 0) for n in others) and _content(
+        problem, state, a
+    ) == _content(problem, state, b)
 
 
 def _content(problem: Problem, state: State, node: int) -> object:
@@ -219,9 +221,7 @@ def _book(group: Group, nodes: frozenset[int | None], state: State) -> State | N
     return _without_memory(state, node, group)
 
 
-def _noted(
-    state: State, demand: Demand, group: Group, used: frozenset[int | None]
-) -> State:
+def _noted(state: State, demand: Demand, group: Group, used: frozenset[int | None]) -> State:
     """Return the state with a note of where an unbound group's memory should be."""
     nodes = tuple(sorted(n for n in used if n is not None))
     cell = -1 if group.cell is None else group.cell
@@ -253,8 +253,13 @@ Found = tuple[Items, int, frozenset[int], State]
 
 
 def _place(  # noqa: PLR0913 (all of it is what the choice depends on)
-    problem: Problem, demand: Demand, view: int, widths: Widths,
-    nodes: frozenset[int | None], state: State, group: Group,
+    problem: Problem,
+    demand: Demand,
+    view: int,
+    widths: Widths,
+    nodes: frozenset[int | None],
+    state: State,
+    group: Group,
 ) -> Iterator[Found]:
     """Yield the ways to put units on cores of exactly these nodes, fewest caches first."""
     if not widths:
@@ -276,8 +281,13 @@ def _place(  # noqa: PLR0913 (all of it is what the choice depends on)
 
 
 def _bin_sets(  # noqa: PLR0913 (all of it is what the choice depends on)
-    problem: Problem, state: State, options: Mapping[int, Mapping[int, Sequence[CoreClass]]],
-    widths: Widths, nodes: frozenset[int | None], *, one: bool,
+    problem: Problem,
+    state: State,
+    options: Mapping[int, Mapping[int, Sequence[CoreClass]]],
+    widths: Widths,
+    nodes: frozenset[int | None],
+    *,
+    one: bool,
 ) -> Iterator[tuple[int, ...]]:
     """Yield sets of bins that can hold the units, fewest and tightest first, twins once."""
     units = sum(count for _, count in widths)
@@ -287,8 +297,10 @@ def _bin_sets(  # noqa: PLR0913 (all of it is what the choice depends on)
     content = {b: (problem.bins[b].node, repr(bin_content(problem, state, b))) for b in options}
     for size in range(1, min(units, len(options)) + 1):
         # One bin: the tightest that is enough. Several: the largest, to need few.
-        order = sorted(options, key=lambda b: (
-            (capacity[b] if size == 1 else -capacity[b]), b not in state.touched, b))
+        order = sorted(
+            options,
+            key=lambda b: ((capacity[b] if size == 1 else -capacity[b]), b not in state.touched, b),
+        )
         if sum(sorted(capacity.values())[-size:]) < units:
             continue
         seen: set[tuple[tuple[int | None, str], ...]] = set()
@@ -306,8 +318,10 @@ def _bin_sets(  # noqa: PLR0913 (all of it is what the choice depends on)
 
 
 def _enough(
-    state: State, options: Mapping[int, Mapping[int, Sequence[CoreClass]]],
-    bins: Sequence[int], widths: Widths,
+    state: State,
+    options: Mapping[int, Mapping[int, Sequence[CoreClass]]],
+    bins: Sequence[int],
+    widths: Widths,
 ) -> bool:
     """Whether the bins have, for each width, the cores for all units that wide or wider (Hall)."""
     wanted = 0
@@ -319,16 +333,24 @@ def _enough(
 
 
 def _spread(
-    state: State, options: Mapping[int, Mapping[int, Sequence[CoreClass]]],
-    bins: Sequence[int], widths: Widths, view: int,
+    state: State,
+    options: Mapping[int, Mapping[int, Sequence[CoreClass]]],
+    bins: Sequence[int],
+    widths: Widths,
+    view: int,
 ) -> Iterator[Items]:
     """Yield the ways to spread units over the bins, every bin used; widest units first."""
     classes = [
-        (width, count, [
-            (c, mask)
-            for b in bins for c in sorted(options[b][width], key=lambda c: _ease(c, view))
-            for mask in _masks(c, view, width)
-        ])
+        (
+            width,
+            count,
+            [
+                (c, mask)
+                for b in bins
+                for c in sorted(options[b][width], key=lambda c: _ease(c, view))
+                for mask in _masks(c, view, width)
+            ],
+        )
         for width, count in widths
     ]
     yield from _fill(dict(state.cores), classes, frozenset(bins), ())
@@ -336,8 +358,12 @@ def _spread(
 
 def _ease(core_class: CoreClass, view: int) -> tuple[int, int, int, CoreClass]:
     """Order of classes: nobody's cores, with the least to spare, that the fewest others want."""
-    return (core_class.status, core_class.free[view].bit_count(),
-            sum(mask.bit_count() for mask in core_class.free), core_class)
+    return (
+        core_class.status,
+        core_class.free[view].bit_count(),
+        sum(mask.bit_count() for mask in core_class.free),
+        core_class,
+    )
 
 
 def _masks(core_class: CoreClass, view: int, width: int) -> list[int]:
@@ -354,7 +380,8 @@ def _masks(core_class: CoreClass, view: int, width: int) -> list[int]:
 def _fill(
     left: dict[CoreClass, int],
     classes: list[tuple[int, int, list[tuple[CoreClass, int]]]],
-    unused: frozenset[int], done: Items,
+    unused: frozenset[int],
+    done: Items,
 ) -> Iterator[Items]:
     if not classes:
         if not unused:
@@ -426,12 +453,16 @@ def _extra(
     for parts in sorted(partitions(demand.extra, max(widest, 1)), key=lambda p: (len(p), p)):
         widths = tuple((w, parts.count(w)) for w in sorted(set(parts), reverse=True))
         choices = [
-            (width, count, [
-                (c, mask)
-                for c in sorted(state.cores, key=lambda c: _ease(c, view))
-                if _lets_extra_in(c, view, width, demand, problem)
-                for mask in _masks(c, view, width)
-            ])
+            (
+                width,
+                count,
+                [
+                    (c, mask)
+                    for c in sorted(state.cores, key=lambda c: _ease(c, view))
+                    if _lets_extra_in(c, view, width, demand, problem)
+                    for mask in _masks(c, view, width)
+                ],
+            )
             for width, count in widths
         ]
         for items in _fill(dict(state.cores), choices, frozenset(), ()):

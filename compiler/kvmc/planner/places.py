@@ -20,12 +20,17 @@ if TYPE_CHECKING:
 def unpinned(vm: Vm) -> VmPlan:
     """Return the plan of a VM with strategy none: nothing is pinned, nothing is bound."""
     return VmPlan(
-        name=vm.name, strategy="none", threads=None, topology=topology_of(vm, None),
+        name=vm.name,
+        strategy="none",
+        threads=None,
+        topology=topology_of(vm, None),
         vcpus=tuple(_pin(vm, v, None, dedicated=False) for v in range(vm.cpu.max)),
         emulator=None,
         iothreads=tuple(IothreadPin(id=i + 1, cpus=None) for i in range(vm.iothreads)),
-        cells=tuple(CellPlan(id=c.id, vcpus=c.cpus, memory_kib=c.memory_kib, host_node=None)
-                    for c in vm.numa.cells),
+        cells=tuple(
+            CellPlan(id=c.id, vcpus=c.cpus, memory_kib=c.memory_kib, host_node=None)
+            for c in vm.numa.cells
+        ),
     )
 
 
@@ -35,8 +40,12 @@ def by_hand(vm: Vm, host: Host | None, extra: tuple[int, ...] = ()) -> VmPlan:
     vcpus = tuple(_pin(vm, v, pins[v], dedicated=len(pins[v]) == 1) for v in range(vm.cpu.max))
     threads = threads_of_map(vm, host)
     cells = tuple(
-        CellPlan(id=c.id, vcpus=c.cpus, memory_kib=c.memory_kib,
-                 host_node=_only(nodes_of(host, union(pins[v] for v in c.cpus))))
+        CellPlan(
+            id=c.id,
+            vcpus=c.cpus,
+            memory_kib=c.memory_kib,
+            host_node=_only(nodes_of(host, union(pins[v] for v in c.cpus))),
+        )
         for c in vm.numa.cells
     )
     return _with_threads(vm, host, vcpus, cells, extra, None if threads is None else threads)
@@ -61,8 +70,9 @@ def placed(vm: Vm, host: Host, seats: Seats, placement: VmPlacement, threads: in
 
 
 def _pin(vm: Vm, vcpu: int, cpus: CpuSet | None, *, dedicated: bool) -> VcpuPin:
-    return VcpuPin(id=vcpu, cpus=cpus, dedicated=dedicated, boot=vcpu < vm.cpu.count,
-                   cell=vm.cell_of(vcpu))
+    return VcpuPin(
+        id=vcpu, cpus=cpus, dedicated=dedicated, boot=vcpu < vm.cpu.count, cell=vm.cell_of(vcpu)
+    )
 
 
 def _floating(vm: Vm, vcpu: int, host: Host, placement: VmPlacement) -> CpuSet:
@@ -72,9 +82,7 @@ def _floating(vm: Vm, vcpu: int, host: Host, placement: VmPlacement) -> CpuSet:
     return shared if node is None else shared & host.node_cpus[node]
 
 
-def _nodes(
-    vm: Vm, host: Host, seats: Seats, placement: VmPlacement
-) -> Mapping[int | None, CpuSet]:
+def _nodes(vm: Vm, host: Host, seats: Seats, placement: VmPlacement) -> Mapping[int | None, CpuSet]:
     """Return the host nodes of each cell (None: the VM without cells)."""
     found: dict[int | None, CpuSet] = {}
     groups = [(c.id, c.cpus) for c in vm.numa.cells] or [(None, CpuSet(range(vm.cpu.max)))]
@@ -98,8 +106,13 @@ def _only(nodes: CpuSet) -> int | None:
 
 
 def _with_threads(  # noqa: PLR0913 (the parts of a VM's plan)
-    vm: Vm, host: Host | None, vcpus: tuple[VcpuPin, ...], cells: tuple[CellPlan, ...],
-    extra: tuple[int, ...], threads: int | None, nodes: CpuSet = EMPTY,
+    vm: Vm,
+    host: Host | None,
+    vcpus: tuple[VcpuPin, ...],
+    cells: tuple[CellPlan, ...],
+    extra: tuple[int, ...],
+    threads: int | None,
+    nodes: CpuSet = EMPTY,
 ) -> VmPlan:
     """Add the emulator and I/O threads, the topology and the memory binding."""
     if vm.pin.strategy == "manual" and not cells:
@@ -111,10 +124,16 @@ def _with_threads(  # noqa: PLR0913 (the parts of a VM's plan)
         for i in range(vm.iothreads)
     )
     return VmPlan(
-        name=vm.name, strategy=vm.pin.strategy,
+        name=vm.name,
+        strategy=vm.pin.strategy,
         threads=vm.pin.threads if any(p.dedicated for p in vcpus) else None,
-        topology=topology_of(vm, threads), vcpus=vcpus, emulator=emulator, iothreads=iothreads,
-        cells=cells, memory_nodes=nodes or None, memory_mode=vm.numa.mode if nodes else None,
+        topology=topology_of(vm, threads),
+        vcpus=vcpus,
+        emulator=emulator,
+        iothreads=iothreads,
+        cells=cells,
+        memory_nodes=nodes or None,
+        memory_mode=vm.numa.mode if nodes else None,
     )
 
 

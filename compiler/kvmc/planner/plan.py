@@ -49,16 +49,20 @@ def plan_host(vms: Sequence[Vm], host: Host | None) -> Outcome[HostPlan]:
     plans = _plans(sound, host, problem, solution)
     _verify(host, sound, plans)
     missing = [vm for vm in sound if vm.name not in plans]
-    refused = refuse(host, missing, [(vm, plans[vm.name]) for vm in sound if vm.name in plans],
-                     solution)
+    refused = refuse(
+        host, missing, [(vm, plans[vm.name]) for vm in sound if vm.name in plans], solution
+    )
     unplaced = [u for u, _ in refused]
-    unplaced += [Unplaced(name=n, reason=found[0].message, proven=True)
-                 for n, found in wrong.items()]
-    said = notices(host, [(vm, plans[vm.name]) for vm in sound if vm.name in plans],
-                   solution.final)
+    unplaced += [
+        Unplaced(name=n, reason=found[0].message, proven=True) for n, found in wrong.items()
+    ]
+    said = notices(host, [(vm, plans[vm.name]) for vm in sound if vm.name in plans], solution.final)
     return Outcome(
-        HostPlan(host=host, vms=tuple(plans.values()),
-                 unplaced=tuple(sorted(unplaced, key=lambda u: u.name))),
+        HostPlan(
+            host=host,
+            vms=tuple(plans.values()),
+            unplaced=tuple(sorted(unplaced, key=lambda u: u.name)),
+        ),
         (*(d for found in by_number.values() for d in found), *(d for _, d in refused), *said),
     )
 
@@ -69,10 +73,18 @@ def _hostless(vms: Sequence[Vm]) -> Outcome[HostPlan]:
     for vm in vms:
         for name in ("emulator", "iothreads"):
             if vm.pin.strategy == "manual" and getattr(vm.pin, name) in ("share", "isolate"):
-                found.append(error("KV513", f"pin.{name} needs a host, and {vm.name} names none",
-                                   vm.place.at("pin", name), hint="say `host: NAME`, or --host"))
-    plans = [places.by_hand(vm, None) if vm.pin.strategy == "manual" else places.unpinned(vm)
-             for vm in vms]
+                found.append(
+                    error(
+                        "KV513",
+                        f"pin.{name} needs a host, and {vm.name} names none",
+                        vm.place.at("pin", name),
+                        hint="say `host: NAME`, or --host",
+                    )
+                )
+    plans = [
+        places.by_hand(vm, None) if vm.pin.strategy == "manual" else places.unpinned(vm)
+        for vm in vms
+    ]
     return Outcome(HostPlan(host=None, vms=tuple(plans)), tuple(found))
 
 
@@ -89,8 +101,11 @@ def _plans(
 ) -> dict[str, VmPlan]:
     """Return the plan of every VM that has one, by name in ascending order."""
     seats = assign(host, problem, solution.placements)
-    placements = {d.vm.name: (d, p) for d, p in
-                  zip(problem.demands, solution.placements, strict=True) if p is not None}
+    placements = {
+        d.vm.name: (d, p)
+        for d, p in zip(problem.demands, solution.placements, strict=True)
+        if p is not None
+    }
     elsewhere = {u.vm for u, fits in book_unbound(solution.final) if not fits}
     plans: dict[str, VmPlan] = {}
     for vm in vms:
@@ -106,14 +121,16 @@ def _plans(
             plans[vm.name] = places.placed(vm, host, seats[vm.name], placement, threads)
     return {
         name: replace(plan, memory_mode="preferred")
-        if name in elsewhere and plan.memory_mode == "strict" else plan
+        if name in elsewhere and plan.memory_mode == "strict"
+        else plan
         for name, plan in plans.items()
     }
 
 
 def _verify(host: Host, vms: Sequence[Vm], plans: dict[str, VmPlan]) -> None:
     """Check the plan independently of how it was made."""
-    found = breaches(host, [(vm, plans[vm.name]) for vm in vms
-                            if vm.name in plans and vm.pin.strategy != "none"])
+    found = breaches(
+        host, [(vm, plans[vm.name]) for vm in vms if vm.name in plans and vm.pin.strategy != "none"]
+    )
     if found:
         raise UnsoundPlanError("; ".join(found))

@@ -32,28 +32,38 @@ def refuse(
 ) -> list[tuple[Unplaced, Diagnostic]]:
     """Return the record and the error of every VM that is not in the plan."""
     held = [_claim(vm, plan) for vm, plan in placed if vm.pin.strategy != "none"]
-    now = Situation(host=host, state=solution.final,
-                    holders={claim.vm.name: claim.dedicated | claim.floating for claim in held})
+    now = Situation(
+        host=host,
+        state=solution.final,
+        holders={claim.vm.name: claim.dedicated | claim.floating for claim in held},
+    )
     found = []
     for vm in missing:
         demand = demand_of(vm, host)
         proven = solution.complete or bool(demand.obstacle)
         text = reason(demand, now)
         fixes = list(_fixes(vm, host, held, solution))
-        found.append((Unplaced(name=vm.name, reason=text, proven=proven),
-                      _diagnostic(vm, host, text, fixes, proven=proven)))
+        found.append(
+            (
+                Unplaced(name=vm.name, reason=text, proven=proven),
+                _diagnostic(vm, host, text, fixes, proven=proven),
+            )
+        )
     return found
 
 
-def _diagnostic(
-    vm: Vm, host: Host, text: str, fixes: Sequence[str], *, proven: bool
-) -> Diagnostic:
+def _diagnostic(vm: Vm, host: Host, text: str, fixes: Sequence[str], *, proven: bool) -> Diagnostic:
     place = vm.place.at("cpu", "count")
     hint = f"it would fit with {' or with '.join(fixes)}" if fixes else None
     if proven:
         return error("KV501", f"{vm.name} does not fit on {host.name}: {text}", place, hint=hint)
-    return error("KV502", f"no place for {vm.name} on {host.name} was found, and none was ruled "
-                 f"out: the search hit its bound; {text}", place, hint=hint)
+    return error(
+        "KV502",
+        f"no place for {vm.name} on {host.name} was found, and none was ruled "
+        f"out: the search hit its bound; {text}",
+        place,
+        hint=hint,
+    )
 
 
 def _claim(vm: Vm, plan: VmPlan) -> Claim:
@@ -65,8 +75,9 @@ def _claim(vm: Vm, plan: VmPlan) -> Claim:
     listed = [c for c in (vm.pin.emulator, vm.pin.iothreads) if isinstance(c, CpuSet)]
     if vm.pin.strategy == "manual":
         listed += [p.cpus for p in plan.vcpus if p.cpus and not p.dedicated]
-    return Claim(vm=vm, dedicated=CpuSet(own),
-                 floating=CpuSet(cpu for cpus in listed for cpu in cpus))
+    return Claim(
+        vm=vm, dedicated=CpuSet(own), floating=CpuSet(cpu for cpus in listed for cpu in cpus)
+    )
 
 
 def _fixes(vm: Vm, host: Host, held: Sequence[Claim], solution: Solution) -> Iterator[str]:
@@ -117,6 +128,12 @@ def _fits(vm: Vm, host: Host, held: Sequence[Claim], solution: Solution) -> bool
         return False
     problem = problem_of(host, (demand,), held, (), _TRIAL_BUDGET)
     left = solution.final
-    start = replace(problem.start, memory=left.memory, pages=left.pages, pool=left.pool,
-                    floats=left.floats, all_floats=left.all_floats)
+    start = replace(
+        problem.start,
+        memory=left.memory,
+        pages=left.pages,
+        pool=left.pool,
+        floats=left.floats,
+        all_floats=left.all_floats,
+    )
     return search(replace(problem, start=start)).placements[0] is not None

@@ -42,8 +42,9 @@ class _Run:
     seen: dict[object, Cost] = field(default_factory=dict)
     least: tuple[Cost, ...] = ()
 
-    def visit(self, index: int, state: State, cost: Cost,
-              chosen: tuple[VmPlacement | None, ...]) -> None:
+    def visit(
+        self, index: int, state: State, cost: Cost, chosen: tuple[VmPlacement | None, ...]
+    ) -> None:
         """Place demands from `index` on in every way that may beat the best plan."""
         if index == len(self.problem.demands):
             self._finish(state, cost, chosen)
@@ -63,8 +64,10 @@ class _Run:
             raise _Exhausted
 
     def _finish(self, state: State, cost: Cost, chosen: tuple[VmPlacement | None, ...]) -> None:
-        final = cost._replace(memory=sum(not fits for _, fits in book_unbound(state)),
-                              fragments=_fragments(self.problem, state))
+        final = cost._replace(
+            memory=sum(not fits for _, fits in book_unbound(state)),
+            fragments=_fragments(self.problem, state),
+        )
         if self.best is None or final < self.best[0]:
             if self.best is None:
                 rest = int(self.problem.budget * _AFTER_FIRST)
@@ -95,8 +98,12 @@ def search(problem: Problem) -> Solution:
 
 
 def _run(problem: Problem, *, may_skip: bool) -> tuple[_Run, bool]:
-    run = _Run(problem=problem, may_skip=may_skip, limit=problem.budget,
-               least=_least(problem, may_skip=may_skip))
+    run = _Run(
+        problem=problem,
+        may_skip=may_skip,
+        limit=problem.budget,
+        least=_least(problem, may_skip=may_skip),
+    )
     try:
         run.visit(0, problem.start, Cost(), ())
     except _Exhausted:
@@ -108,8 +115,9 @@ def _solution(problem: Problem, run: _Run, *, complete: bool) -> Solution:
     if run.best is None:
         nobody = (None,) * len(problem.demands)
         left = sum(demand.vm.cpu.max for demand in problem.demands)
-        return Solution(placements=nobody, cost=Cost(left_out=left), final=problem.start,
-                        complete=complete)
+        return Solution(
+            placements=nobody, cost=Cost(left_out=left), final=problem.start, complete=complete
+        )
     cost, chosen, state = run.best
     return Solution(placements=chosen, cost=cost, final=state, complete=complete)
 
@@ -145,10 +153,19 @@ def _fragments(problem: Problem, state: State) -> int:
 def _canonical(problem: Problem, state: State) -> object:
     """Return what is left, the same for states that differ in which of two like bins is used."""
     bins = sorted(
-        (problem.bins[b].node is None, problem.bins[b].node or 0, repr(bin_content(problem, state, b)))
+        (
+            problem.bins[b].node is None,
+            problem.bins[b].node or 0,
+            repr(bin_content(problem, state, b)),
+        )
         for b in range(len(problem.bins))
     )
-    rest = (tuple(sorted(state.memory.items())), tuple(sorted(state.pages.items())),
-            tuple(sorted(state.pool.items())), tuple(sorted(state.floats.items())),
-            state.all_floats, tuple(sorted(state.unbound)))
+    rest = (
+        tuple(sorted(state.memory.items())),
+        tuple(sorted(state.pages.items())),
+        tuple(sorted(state.pool.items())),
+        tuple(sorted(state.floats.items())),
+        state.all_floats,
+        tuple(sorted(state.unbound)),
+    )
     return tuple(bins), rest

@@ -23,8 +23,11 @@ BUDGET = 20_000
 
 
 def problem_of(
-    host: Host, demands: Sequence[Demand], claims: Sequence[Claim],
-    pinned: Sequence[tuple[Vm, VmPlan]], budget: int = BUDGET,
+    host: Host,
+    demands: Sequence[Demand],
+    claims: Sequence[Claim],
+    pinned: Sequence[tuple[Vm, VmPlan]],
+    budget: int = BUDGET,
 ) -> Problem:
     """Return the problem of placing demands around the claims; `pinned` VMs take their memory."""
     ordered = tuple(sorted(demands, key=_hardest_first))
@@ -91,9 +94,7 @@ def _wide(bins: Sequence[Bin]) -> frozenset[int]:
 def _class_of(
     host: Host, core: Core, bins: Sequence[Bin], masks: Sequence[CpuSet], claims: Sequence[Claim]
 ) -> CoreClass:
-    free = tuple(
-        sum(1 << p for p, cpu in enumerate(core.cpus) if cpu in mask) for mask in masks
-    )
+    free = tuple(sum(1 << p for p, cpu in enumerate(core.cpus) if cpu in mask) for mask in masks)
     cpus = CpuSet(core.cpus)
     used = any(not claim.dedicated.isdisjoint(cpus) for claim in claims)
     sharing = host.policy.core_sharing == "allow"
@@ -101,8 +102,11 @@ def _class_of(
 
 
 def _start(
-    host: Host, classes: dict[CoreClass, list[int]], bins: Sequence[Bin],
-    claims: Sequence[Claim], pinned: Sequence[tuple[Vm, VmPlan]],
+    host: Host,
+    classes: dict[CoreClass, list[int]],
+    bins: Sequence[Bin],
+    claims: Sequence[Claim],
+    pinned: Sequence[tuple[Vm, VmPlan]],
 ) -> State:
     pages = {(n.id, size): count for n in host.nodes for size, count in n.hugepages}
     ratio = host.policy.overcommit
@@ -112,7 +116,8 @@ def _start(
         cores={key: len(cores) for key, cores in classes.items()},
         memory={
             n.id: n.memory_kib - sum(size * count for size, count in n.hugepages)
-            for n in host.nodes if n.memory_kib is not None
+            for n in host.nodes
+            if n.memory_kib is not None
         },
         pages=pages,
         pool={size: sum(c for (_, s), c in pages.items() if s == size) for _, size in pages},
@@ -129,8 +134,10 @@ def _start(
 
 def with_plan(state: State, vm: Vm, plan: VmPlan) -> State:
     """Return the state without the memory and pages of a VM whose place is fixed."""
-    wanted = [(c.host_node, a.memory_kib, a.hugepages_kib, c.id)
-              for c, a in zip(plan.cells, vm.numa.cells, strict=True)]
+    wanted = [
+        (c.host_node, a.memory_kib, a.hugepages_kib, c.id)
+        for c, a in zip(plan.cells, vm.numa.cells, strict=True)
+    ]
     if not wanted:
         wanted = [(None, vm.memory_kib, vm.memory_backing.hugepages_kib, -1)]
     memory, pages, pool = dict(state.memory), dict(state.pages), dict(state.pool)

@@ -51,7 +51,10 @@ def every_dedicated_vcpu_is_dedicated(_host: Host, vms: Sequence[Placed]) -> Ite
     """What the spec asks to be dedicated is, and isolated threads have their CPU."""
     for vm, plan in vms:
         wanted = vm.dedicated
-        if vm.pin.strategy != "manual" and CpuSet(p.id for p in plan.vcpus if p.dedicated) != wanted:
+        if (
+            vm.pin.strategy != "manual"
+            and CpuSet(p.id for p in plan.vcpus if p.dedicated) != wanted
+        ):
             yield f"{vm.name}: the dedicated vCPUs are not {wanted}"
         isolated = [plan.emulator] if vm.pin.emulator == "isolate" else []
         isolated += [t.cpus for t in plan.iothreads] if vm.pin.iothreads == "isolate" else []

@@ -17,11 +17,13 @@ _COLOURS = {Severity.ERROR: "1;31", Severity.WARNING: "1;33", Severity.NOTE: "1;
 _MAX_EXCERPT = 160
 
 
-def to_text(diagnostics: Iterable[Diagnostic], lines: Mapping[str, Sequence[str]],
-            style: Style) -> str:
+def to_text(
+    diagnostics: Iterable[Diagnostic], lines: Mapping[str, Sequence[str]], style: Style
+) -> str:
     """Return the report: a heading, the source line with a caret, and the hint of each."""
-    return "".join(_one(d, lines.get(d.place.file, ()) if d.place else (), style)
-                   for d in diagnostics)
+    return "".join(
+        _one(d, lines.get(d.place.file, ()) if d.place else (), style) for d in diagnostics
+    )
 
 
 def _one(diagnostic: Diagnostic, lines: Sequence[str], style: Style) -> str:
@@ -39,8 +41,7 @@ def _heading(diagnostic: Diagnostic, style: Style) -> str:
     where = printable(diagnostic.place.file) if diagnostic.place else ""
     if where and diagnostic.span is not None:
         where += f":{diagnostic.span.line}:{diagnostic.span.column}"
-    label = style.paint(f"{diagnostic.severity}[{diagnostic.code}]",
-                        _COLOURS[diagnostic.severity])
+    label = style.paint(f"{diagnostic.severity}[{diagnostic.code}]", _COLOURS[diagnostic.severity])
     prefix = f"{style.paint(where, '1')}: " if where else ""
     return f"{prefix}{label}: {printable(diagnostic.message)}"
 

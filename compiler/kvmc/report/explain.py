@@ -27,8 +27,13 @@ def explain_vm(plan: HostPlan, vm: Vm, style: Style) -> str:
         proof = "this is proven" if left.proven else "this is not proven"
         return f"{printable(vm.name)} has no place: {left.reason} ({proof})\n"
     where = f" on {printable(plan.host.name)}" if plan.host else ""
-    lines = [style.paint(f"{printable(vm.name)}{where}: {placed.strategy}"
-                         + (f", threads {placed.threads}" if placed.threads else ""), "1")]
+    lines = [
+        style.paint(
+            f"{printable(vm.name)}{where}: {placed.strategy}"
+            + (f", threads {placed.threads}" if placed.threads else ""),
+            "1",
+        )
+    ]
     rows = [_row(plan, placed, pin) for pin in placed.vcpus]
     lines += table(_HEAD, rows, style)
     lines += [f"  {text}" for text in _rest(plan.host, vm, placed)]

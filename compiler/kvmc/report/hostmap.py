@@ -1,9 +1,9 @@
 """The host as a small map for a terminal: a column a core, its thread siblings below each other.
 
-    socket 0, node 0 (64GiB)
-    L3 0                        L3 1
-       0 r   1 .   2 .            6 A   9 A
-      28 r  29 .  30 .           34 A  37 A
+socket 0, node 0 (64GiB)
+L3 0                        L3 1
+0 r   1 .   2 .            6 A   9 A
+28 r  29 .  30 .           34 A  37 A
 """
 
 from __future__ import annotations
@@ -22,8 +22,14 @@ if TYPE_CHECKING:
     from kvmc.planner.model import HostPlan
     from kvmc.report.style import Style
 
-_SIGNS = {Use.RESERVED: "r", Use.SHARED: "s", Use.POOL: "p", Use.EXCLUDED: "-",
-          Use.STRANDED: "~", Use.FREE: "."}
+_SIGNS = {
+    Use.RESERVED: "r",
+    Use.SHARED: "s",
+    Use.POOL: "p",
+    Use.EXCLUDED: "-",
+    Use.STRANDED: "~",
+    Use.FREE: ".",
+}
 _PALE = "2"
 _VM_COLOURS = ("1;34", "1;33", "1;36", "1;35", "1;32", "1;31")
 """Told apart by letter too, so nobody depends on seeing the colour."""
@@ -41,9 +47,11 @@ def draw(host: Host, plan: HostPlan | None, style: Style, width: int) -> str:
     lines = [style.paint(_title(host), "1")]
     for heading, blocks in _groups(host).items():
         lines.append(heading)
-        drawn = [pen.block(label, part, step)
-                 for label, cores in blocks.items()
-                 for part, step in _parts(cores, pen.step, width)]
+        drawn = [
+            pen.block(label, part, step)
+            for label, cores in blocks.items()
+            for part, step in _parts(cores, pen.step, width)
+        ]
         lines += _side_by_side(drawn, width)
     lines += _legend(host, marks, pen.letters, style, width)
     return "\n".join(lines) + "\n"
@@ -94,9 +102,7 @@ class _Block:
     width: int
 
 
-def _parts(
-    cores: Sequence[Core], step: int, width: int
-) -> Iterator[tuple[Sequence[Core], int]]:
+def _parts(cores: Sequence[Core], step: int, width: int) -> Iterator[tuple[Sequence[Core], int]]:
     """Yield a cache's cores in pieces that fit the width, and each piece's width."""
     across = max(1, width // step)
     for start in range(0, len(cores), across):

@@ -36,9 +36,7 @@ class Mark:
 def marks_of(host: Host, plan: HostPlan | None) -> dict[int, Mark]:
     """Return a mark for every online CPU; without a plan only policy shows."""
     owners = _owners(plan)
-    return {
-        cpu: _mark(host, core, cpu, owners) for core in host.cores for cpu in core.cpus
-    }
+    return {cpu: _mark(host, core, cpu, owners) for core in host.cores for cpu in core.cpus}
 
 
 def _owners(plan: HostPlan | None) -> dict[int, str]:

@@ -136,8 +136,11 @@ def _floating(cpus: CpuSet | None) -> str:
 
 
 def _memory_text(vm: VmPlan) -> str:
-    bound = [f"{format_kib(c.memory_kib)} on node {c.host_node}"
-             for c in vm.cells if c.host_node is not None]
+    bound = [
+        f"{format_kib(c.memory_kib)} on node {c.host_node}"
+        for c in vm.cells
+        if c.host_node is not None
+    ]
     if bound:
         return ", ".join(bound)
     return f"node {vm.memory_nodes}" if vm.memory_nodes else ""

@@ -1,0 +1,218 @@
+"""Rules of a host file, KV430-KV441: facts that contradict each other, policy that cannot hold."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+from kvmc.cpuset import CpuSet, union
+from kvmc.diagnostics import error, note, warning
+from kvmc.spec.names import name_problem
+from kvmc.spec.phrases import cpus, quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from kvmc.diagnostics import Diagnostic, Place
+    from kvmc.host.model import Host
+
+    Data = dict[str, Any]
+    Rule = Callable[[Host, Data, Place], Iterator[Diagnostic]]
+    """The host, and the data it was made of with the document's place, to point at."""
+
+
+def cpu_in_two_cores(_host: Host, data: Data, root: Place) -> Iterator[Diagnostic]:
+    """KV430: an online CPU belongs to one core, and is named once."""
+    seen: set[int] = set()
+    for place, siblings in _cores(data, root):
+        for index, cpu in enumerate(siblings):
+            if cpu in seen:
+                yield error(
+                    "KV430",
+                    f"CPU {cpu} is already in a core",
+                    place.at(index),
+                    hint="each online CPU stands once, among its thread siblings",
+                )
+            seen.add(cpu)
+
+
+def core_of_unknown_node(host: Host, data: Data, root: Place) -> Iterator[Diagnostic]:
+    """KV431: cores name nodes that are described."""
+    known = {node.id for node in host.nodes}
+    for index, group in enumerate(data["cores"]):
+        if "node" in group and group["node"] not in known:
+            yield error(
+                "KV431",
+                f"there is no node {group['node']} in nodes",
+                root.at("cores", index, "node"),
+                hint="describe it in nodes, or leave node out of these cores",
+            )
+
+
+def offline_in_a_core(host: Host, _data: Data, root: Place) -> Iterator[Diagnostic]:
+    """KV432: cores hold online CPUs only."""
+    if both := host.offline & host.online:
+        yield error(
+            "KV432",
+            f"{cpus(both)} cannot be offline and in a core",
+            root.at("offline"),
+            hint="cores hold online CPUs only",
+        )
+
+
+def isolated_unknown(host: Host, _data: Data, root: Place) -> Iterator[Diagnostic]:
+    """KV433: isolated CPUs are online or offline ones."""
+    if unknown := host.isolated - host.online - host.offline:
+        yield error(
+            "KV433",
+            f"isolated names {cpus(unknown)}, not a part of this host",
+            root.at("isolated"),
+            hint="name CPUs that are in cores or in offline",
+        )
+
+
+def policy_unknown(host: Host, _data: Data, root: Place) -> Iterator[Diagnostic]:
+    """KV434: policy is about CPUs of this host, online or offline."""
+    for path, named in _sets(host):
+        if unknown := named - host.online - host.offline:
+            yield error(
+                "KV434",
+                f"policy names {cpus(unknown)}, not a part of this host",
+                root.at("policy", *path),
+                hint="look at cores: these are the host's CPUs",
+            )
+
+
+def policy_overlap(host: Host, _data: Data, root: Place) -> Iterator[Diagnostic]:
+    """KV435: a CPU has one use. Only a pool may be cut out of dedicated, see KV440."""
+    for (path, one), (other_path, other) in combinations(_sets(host), 2):
+        if not one.isdisjoint(other) and not _pool_of_dedicated(path, other_path):
+            yield error(
+                "KV435",
+                f"{cpus(one & other)} in {_name(path)} and in {_name(other_path)}",
+                root.at("policy", *other_path),
+                hint="give each CPU one use",
+            )
+
+
+def pool_of_dedicated(host: Host, _data: Data, root: Place) -> Iterator[Diagnostic]:
+    """KV440, a note: a pool takes its CPUs out of dedicated (contract 4, rule 4)."""
+    for owner, pool in host.policy.pools:
+        if lost := pool & (host.policy.dedicated or CpuSet()):
+            yield note(
+                "KV440",
+                f"pool {quoted(owner)} takes {cpus(lost)} out of dedicated",
+                root.at("policy", "pools", owner),
+                hint="leave them out of policy.dedicated to make that plain",
+            )
+
+
+def split_core(host: Host, _data: Data, root: Place) -> Iterator[Diagnostic]:
+    """KV436, a warning: a core of shared CPUs is never dedicated (contract 4, rule 2)."""
+    policy = host.policy
+    dedicated = policy.dedicated if policy.dedicated is not None else host.online
+    dedicated = dedicated - policy.reserved - policy.shared - policy.pooled
+    cores = (CpuSet(core.cpus) for core in host.cores)
+    lost = union(core & dedicated for core in cores if core & policy.shared)
+    if lost:
+        yield warning(
+            "KV436",
+            f"{cpus(lost)} can never be dedicated: a thread sibling is shared",
+            root.at("policy", "shared"),
+            hint="share whole cores, or reserve the siblings",
+        )
+
+
+def distance_to_unknown_node(host: Host, data: Data, root: Place) -> Iterator[Diagnostic]:
+    """KV437: distances name nodes that are described."""
+    known = {str(node.id) for node in host.nodes}
+    for index, node in enumerate(data.get("nodes", ())):
+        for other in node.get("distances", {}):
+            if other not in known:
+                yield error(
+                    "KV437",
+                    f"there is no node {other} in nodes",
+                    root.at("nodes", index, "distances").at(other, key=True),
+                    hint="take the distance out, or describe the node",
+                )
+
+
+def distance_missing(host: Host, data: Data, root: Place) -> Iterator[Diagnostic]:
+    """KV438: a node that tells distances tells them to every node."""
+    known = CpuSet(node.id for node in host.nodes)
+    for index, node in enumerate(data.get("nodes", ())):
+        missing = known - CpuSet(int(other) for other in node.get("distances", known))
+        if missing:
+            yield error(
+                "KV438",
+                f"node {node['id']} gives no distance to "
+                f"{'node' if len(missing) == 1 else 'nodes'} {missing}",
+                root.at("nodes", index, "distances"),
+                hint="give all of them, itself included, or leave distances out",
+            )
+
+
+def node_twice(_host: Host, data: Data, root: Place) -> Iterator[Diagnostic]:
+    """KV439: a node is described once."""
+    seen: set[int] = set()
+    for index, node in enumerate(data.get("nodes", ())):
+        if node["id"] in seen:
+            yield error(
+                "KV439",
+                f"node {node['id']} is already described",
+                root.at("nodes", index, "id"),
+                hint="describe each node once",
+            )
+        seen.add(node["id"])
+
+
+def refused_name(host: Host, _data: Data, root: Place) -> Iterator[Diagnostic]:
+    """KV441: a host's name is the name of its folder of artefacts."""
+    if problem := name_problem(host.name):
+        yield error(
+            "KV441",
+            f"the name {quoted(host.name)} {problem}",
+            root.at("name"),
+            hint="use letters, digits, '-', '_' and '.'",
+        )
+
+
+def _cores(data: Data, root: Place) -> Iterator[tuple[Place, list[int]]]:
+    for index, group in enumerate(data["cores"]):
+        for number, siblings in enumerate(group["cpus"]):
+            yield root.at("cores", index, "cpus", number), siblings
+
+
+def _sets(host: Host) -> list[tuple[tuple[str, ...], CpuSet]]:
+    """Return the CPU sets of the policy that are given, each with its path below `policy`."""
+    policy = host.policy
+    return [
+        (("reserved",), policy.reserved),
+        (("shared",), policy.shared),
+        (("dedicated",), policy.dedicated or CpuSet()),
+        *((("pools", owner), pool) for owner, pool in policy.pools),
+    ]
+
+
+def _pool_of_dedicated(path: tuple[str, ...], other: tuple[str, ...]) -> bool:
+    return path == ("dedicated",) and other[0] == "pools"
+
+
+def _name(path: tuple[str, ...]) -> str:
+    return f"pool {quoted(path[1])}" if path[0] == "pools" else path[0]
+
+
+RULES: tuple[Rule, ...] = (
+    cpu_in_two_cores,
+    core_of_unknown_node,
+    offline_in_a_core,
+    isolated_unknown,
+    policy_unknown,
+    policy_overlap,
+    split_core,
+    distance_to_unknown_node,
+    distance_missing,
+    node_twice,
+    pool_of_dedicated,
+    refused_name,
+)

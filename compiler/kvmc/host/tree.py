@@ -1,0 +1,95 @@
+"""A read-only tree of small text files (a host's sys/ and proc/), and tolerant reading of it.
+
+Formats: cpuset(7), "List format" and "Mask format".
+Old kernels end some files in a NUL byte, and captures lose files: what cannot be read is None.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Protocol
+
+from kvmc.cpuset import MAX_CPU_ID, CpuSet, CpuSetError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_NUMBER = re.compile(r"-?[0-9]{1,18}\Z")
+
+
+class Tree(Protocol):
+    """Files below a root; paths are relative and use "/", e.g. `sys/devices/system/cpu/online`."""
+
+    def read(self, path: str) -> str | None:
+        """Return a file's text, or None when it is missing or unreadable."""
+
+    def list(self, path: str) -> tuple[str, ...]:
+        """Return the names in a folder, sorted; () when it is missing or unreadable."""
+
+
+class Reader:
+    """Reads facts out of a tree, and remembers which files held no valid value."""
+
+    def __init__(self, tree: Tree) -> None:
+        self.tree = tree
+        self.bad: list[str] = []
+
+    def text(self, path: str) -> str | None:
+        """Return a file's text without NUL bytes and outer blanks."""
+        raw = self.tree.read(path)
+        return None if raw is None else raw.replace("\0", "").strip()
+
+    def number(self, path: str) -> int | None:
+        """Return a whole number; None when missing, -1 included as the kernel's "unknown"."""
+        text = self.text(path)
+        if text is None:
+            return None
+        if not _NUMBER.match(text):
+            self.bad.append(path)
+            return None
+        return None if text == "-1" else int(text)
+
+    def cpus(self, *paths: str) -> CpuSet | None:
+        """Return the first valid set; the file's name tells whether it is a list or a mask."""
+        for path in paths:
+            text = self.text(path)
+            if text is None:
+                continue
+            try:
+                return CpuSet.parse(text) if _is_list(path) else CpuSet.parse_mask(text)
+            except CpuSetError:
+                self.bad.append(path)
+        return None
+
+    def numbered(self, path: str, prefix: str) -> tuple[int, ...]:
+        """Return the numbers of entries such as cpu0, cpu1 in a folder, ascending."""
+        found = (
+            name.removeprefix(prefix) for name in self.tree.list(path) if name.startswith(prefix)
+        )
+        return tuple(sorted(int(tail) for tail in found if _is_id(tail)))
+
+
+_MASKS = {
+    "core_cpus",
+    "thread_siblings",
+    "package_cpus",
+    "core_siblings",
+    "die_cpus",
+    "shared_cpu_map",
+    "cpumap",
+}
+
+
+def _is_list(path: str) -> bool:
+    return path.rpartition("/")[2] not in _MASKS
+
+
+def _is_id(text: str) -> bool:
+    return _NUMBER.match(text) is not None and 0 <= int(text) <= MAX_CPU_ID
+
+
+def some(paths: Iterable[str], limit: int = 3) -> str:
+    """Name the first few of many paths, for a message."""
+    names = list(dict.fromkeys(paths))
+    more = f" and {len(names) - limit} more" if len(names) > limit else ""
+    return ", ".join(names[:limit]) + more

@@ -1,0 +1,171 @@
+"""Bring a rendered domain into a base document: what kvmc does not own stays, to the byte.
+
+What kvmc owns says what the spec and the plan say and nothing else, so that no pin or limit of an
+older plan survives; that goes for settings the spec leaves out, too (shares, period, quota,
+vcpusched, hugepages, ...). A note names what the base said there and the spec does not. Owned:
+
+- whole elements: name, memory, currentMemory, vcpu, vcpus (dropped: its per-vCPU list would
+  contradict vcpu), iothreads, iothreadids where it names threads beyond iothreads, numatune;
+- in cputune: shares, period, quota, vcpupin, emulatorpin, iothreadpin, vcpusched;
+- in memoryBacking: hugepages, nosharepages, locked, source, access, allocation;
+- in cpu: topology and the cells of numa, always; with `cpu.mode` also mode, match, check,
+  migratable, model, vendor, cache and every feature; without it only what the spec asks for;
+- in features: kvm/hidden, kvm/hint-dedicated and pmu, each only where the spec asks for it.
+
+Everything else passes through: uuid, type, devices, metadata, comments, unknown elements, their
+order and their white space. An owned element that already says the right thing is left alone, so
+merging twice is merging once. New elements go where libvirt would print them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kvmc.diagnostics import Outcome, error, note
+from kvmc.render.ownership import carried, domain_rule, paths, rule_of, same
+from kvmc.render.splice import Splicer
+from kvmc.render.xmltree import Element, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from kvmc.diagnostics import Diagnostic
+    from kvmc.render.model import Job
+    from kvmc.render.ownership import Container
+    from kvmc.spec.model import Vm
+
+_NOTHING = Element(tag="", attributes=(), text="", children=(), start=0, inner=0, close=0, end=0)
+
+
+def merge(job: Job, base: bytes, rendered: str) -> Outcome[str]:
+    """Return the base's text with the rendered domain's owned elements in it.
+
+    Errors: KV601-KV603 for a base that is no domain XML, KV606 where a device of the base uses an
+    I/O thread the spec does not have. Note KV607 names the settings of the base that were left out.
+    """
+    name = job.vm.machine.base or "the base"
+    read = parse(base, name, job.vm.place.at("base"))
+    if read.value is None:
+        return Outcome(None, read.diagnostics)
+    old = read.value
+    found = tuple(_problems(job.vm, old, name))
+    if found:
+        return Outcome(None, found)
+    fresh = rendered.encode()
+    new = parse(fresh, "the rendered domain", None).value or _NOTHING
+    merger = _Merger(job.vm, Splicer(base, old, fresh))
+    merger.container(old, new, domain_rule(job.vm, old))
+    return Outcome(merger.splicer.result.decode(), tuple(merger.left_out(name)))
+
+
+def _problems(vm: Vm, old: Element, name: str) -> Iterator[Diagnostic]:
+    if old.tag != "domain":
+        yield error(
+            "KV602",
+            f"the root element of {name} is <{old.tag}>, not <domain>",
+            vm.place.at("base"),
+            hint="take the output of `virsh dumpxml --inactive NAME`",
+        )
+        return
+    known = {str(i) for i in range(1, vm.iothreads + 1)}
+    for missing in sorted(_used_iothreads(old) - known):
+        yield error(
+            "KV606",
+            f"{name} has a device on I/O thread {missing}, and the spec has "
+            f"iothreads: {vm.iothreads}",
+            vm.place.at("iothreads" if vm.iothreads else "base"),
+            hint=f"write `iothreads: {missing}`",
+        )
+
+
+def _used_iothreads(domain: Element) -> set[str]:
+    """Return the ids in <driver iothread=> and in <driver><iothreads> (libvirt 10.0)."""
+    drivers = [
+        driver
+        for devices in domain.all("devices")
+        for device in devices.children
+        for driver in device.all("driver")
+    ]
+    mapped = [i for driver in drivers for group in driver.all("iothreads") for i in group.children]
+    ids = [driver.get("iothread") for driver in drivers] + [i.get("id") for i in mapped]
+    return {i for i in ids if i is not None}
+
+
+class _Merger:
+    """One walk over the owned elements of both documents."""
+
+    def __init__(self, vm: Vm, splicer: Splicer) -> None:
+        self.splicer = splicer
+        self._vm = vm
+        self._lost: set[str] = set()
+
+    def container(self, old: Element, new: Element, rule: Container, path: str = "") -> None:
+        """Bring the owned children and attributes of `new` into `old`."""
+        news = [child for child in new.children if child.tag in rule.always | rule.asked]
+        attributes = rule.merged(old, new) if path else old.attributes
+        names = dict(attributes)
+        self._lost |= {f"{path}@{name}" for name, _ in old.attributes if name not in names}
+        if not old.children:
+            if news or attributes != old.attributes:
+                self.splicer.fill(old, attributes, news)
+            return
+        if attributes != old.attributes:
+            self.splicer.retag(old, attributes)
+        for tag in rule.order:
+            group = [child for child in news if child.tag == tag]
+            olds = rule.owned(old, tag, new)
+            if not self._inside(olds, group, f"{path}/{tag}".lstrip("/")):
+                self._whole(old, olds, group, rule, f"{path}/{tag}".lstrip("/"))
+
+    def left_out(self, name: str) -> Iterator[Diagnostic]:
+        """Yield one note about what the base said and the spec does not."""
+        tops = sorted(p for p in self._lost if not any(_below(p, other) for other in self._lost))
+        if tops:
+            yield note(
+                "KV607",
+                f"left out of {name}, because the spec does not say it: {', '.join(tops)}",
+                self._vm.place.at("base"),
+                hint="kvmc owns these settings; write in the spec what should stay",
+            )
+
+    def _inside(self, olds: Sequence[Element], news: Sequence[Element], path: str) -> bool:
+        """Merge shared elements one by one; False where they are to be replaced as a whole."""
+        rule = rule_of(path, self._vm)
+        if rule is None or not olds:
+            return False
+        if [one.get("id") for one in olds] == [one.get("id") for one in news]:
+            for one, other in zip(olds, news, strict=True):
+                self.container(one, other, rule, path)
+            return True
+        if news or len(olds) > 1 or not rule.stays:
+            return False
+        owned = [c for tag in rule.order for c in rule.owned(olds[0], tag, _NOTHING)]
+        if owned and len(owned) == len(olds[0].children):
+            return False
+        self.container(olds[0], _NOTHING, rule, path)
+        return True
+
+    def _whole(
+        self,
+        parent: Element,
+        olds: Sequence[Element],
+        news: Sequence[Element],
+        rule: Container,
+        path: str,
+    ) -> None:
+        """Replace, remove or add all owned children of one tag."""
+        extra = carried(path, olds, news)
+        if same(olds, news, extra):
+            return
+        self._lost |= paths(olds, path) - paths(news, path) - {f"{path}@{n}" for n, _ in extra}
+        if not olds:
+            self.splicer.insert(parent, news, rule.order)
+            return
+        if news:
+            self.splicer.replace(olds[0], news, extra)
+        for gone in olds[1:] if news else olds:
+            self.splicer.remove(gone)
+
+
+def _below(path: str, other: str) -> bool:
+    return path.startswith((f"{other}/", f"{other}@"))

@@ -1,0 +1,1 @@
+"""The view objects the libvirt templates print: one module a part of the domain."""

@@ -1,0 +1,155 @@
+"""The rest of a minimal domain: <os>, <features> and <devices>."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from string import ascii_lowercase
+from typing import TYPE_CHECKING
+
+from kvmc.render.views.attributes import attributes
+
+if TYPE_CHECKING:
+    from kvmc.render.views.attributes import Attributes
+    from kvmc.spec.model import Boot, Disk, Features, Vm
+
+DISK_POOL = "/var/lib/libvirt/images"
+"""Where libvirt's default storage pool keeps its volumes."""
+
+XAPIC_VCPUS = 255
+"""Above this libvirt wants an IOMMU with extended interrupt mode (qemuValidateDomainDef)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeaturesView:
+    """<features>: empty elements, the states below <kvm>, and elements with attributes."""
+
+    flags: tuple[str, ...]
+    kvm: tuple[tuple[str, Attributes], ...]
+    others: tuple[tuple[str, Attributes], ...]
+
+    @property
+    def present(self) -> bool:
+        """Whether libvirt gets the element at all."""
+        return bool(self.flags or self.kvm or self.others)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiskView:
+    """A virtio <disk> on a file."""
+
+    driver: Attributes
+    file: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SerialView:
+    """<serial> and the <console> on it; `sources` holds one path or none."""
+
+    type: str
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineView:
+    """<os> and <devices>."""
+
+    type: str
+    os: Attributes
+    boot: tuple[tuple[str, str], ...]
+    """(element, text) of a direct kernel boot; then `boot_devices` is empty."""
+    boot_devices: tuple[str, ...]
+    emulators: tuple[str, ...]
+    disks: tuple[DiskView, ...]
+    serials: tuple[SerialView, ...]
+    iommu: bool
+
+
+def features_view(vm: Vm, *, with_base: bool) -> FeaturesView:
+    """Return <features>; with a base only what the spec asks for."""
+    # interrupt remapping needs the split irqchip
+    split = _extended_interrupts(vm) and not with_base
+    others = (
+        ("pmu", attributes(state=_state(vm.features.pmu))),
+        ("ioapic", attributes(driver="qemu" if split else None)),
+    )
+    return FeaturesView(
+        flags=() if with_base else ("acpi", "apic"),  # CPU hotplug goes through ACPI
+        kvm=_kvm(vm.features),
+        others=tuple((element, given) for element, given in others if given),
+    )
+
+
+def _kvm(features: Features) -> tuple[tuple[str, Attributes], ...]:
+    states = (("hidden", features.kvm_hidden), ("hint-dedicated", features.kvm_hint_dedicated))
+    return tuple(
+        (element, attributes(state=_state(asked))) for element, asked in states if asked is not None
+    )
+
+
+def _state(asked: bool | None) -> str | None:  # noqa: FBT001 - three states of one setting
+    return None if asked is None else {True: "on", False: "off"}[asked]
+
+
+def machine_view(vm: Vm) -> MachineView:
+    """Return the minimal machine: x86_64 q35 unless the spec says otherwise."""
+    machine = vm.machine
+    arch = _arch(machine.emulator)
+    default = "q35" if arch in ("x86_64", "i686") else None
+    return MachineView(
+        type=machine.type or "kvm",
+        os=attributes(arch=arch, machine=machine.machine or default),
+        boot=_boot(machine.boot),
+        boot_devices=() if machine.boot else ("hd",),
+        emulators=() if machine.emulator is None else (machine.emulator,),
+        disks=tuple(_disk(vm, index, disk) for index, disk in enumerate(machine.disks)),
+        serials=_serials(machine.serial),
+        iommu=_extended_interrupts(vm),
+    )
+
+
+def _extended_interrupts(vm: Vm) -> bool:
+    q35 = "q35" in (vm.machine.machine or "q35")
+    return vm.cpu.max > XAPIC_VCPUS and q35 and _arch(vm.machine.emulator) == "x86_64"
+
+
+def _arch(emulator: str | None) -> str:
+    """Return the architecture in the emulator's name, `qemu-system-ARCH`; x86_64 without one."""
+    prefix, _, arch = PurePosixPath(emulator or "").name.partition("qemu-system-")
+    return {"": "x86_64", "i386": "i686"}.get(arch, arch) if not prefix else "x86_64"
+
+
+def _boot(boot: Boot | None) -> tuple[tuple[str, str], ...]:
+    if boot is None:
+        return ()
+    parts = (("kernel", boot.kernel), ("initrd", boot.initrd), ("cmdline", boot.cmdline))
+    return tuple((element, text) for element, text in parts if text is not None)
+
+
+def _disk(vm: Vm, index: int, disk: Disk) -> DiskView:
+    """Return a disk; the disks take turns on the I/O threads, which serve nothing else."""
+    iothread = index % vm.iothreads + 1 if vm.iothreads else None
+    return DiskView(
+        driver=attributes(name="qemu", type=disk.format, iothread=iothread),
+        file=disk.file if disk.file.startswith("/") else f"{DISK_POOL}/{disk.file}",
+        target="vd" + _letters(index),
+    )
+
+
+def _letters(index: int) -> str:
+    """Return a, b, ..., z, aa, ab, ... as libvirt's virIndexToDiskName does."""
+    text = ""
+    index += 1
+    while index:
+        index, letter = divmod(index - 1, len(ascii_lowercase))
+        text = ascii_lowercase[letter] + text
+    return text
+
+
+def _serials(serial: str | None) -> tuple[SerialView, ...]:
+    if serial is None:
+        return ()
+    if serial == "pty":
+        return (SerialView(type="pty", sources=()),)
+    return (SerialView(type="file", sources=(serial,)),)

@@ -1,0 +1,89 @@
+"""A document against the JSON Schema of its kind, in words for a person."""
+
+from __future__ import annotations
+
+import json
+import math
+from functools import cache
+from typing import TYPE_CHECKING, Any, cast
+
+from kvmc.cpuset import CpuSetError
+from kvmc.diagnostics import Place, error
+from kvmc.resources import schema_text
+from kvmc.spec.header import kind_of
+from kvmc.spec.problems import translate
+from kvmc.spec.values import cpus_of, text_keys
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from jsonschema.protocols import Validator
+
+    from kvmc.diagnostics import Diagnostic
+    from kvmc.source.document import Document
+    from kvmc.spec.problems import Problem
+
+__all__ = ["kind_of", "validate"]
+
+
+def validate(document: Document, kind: str) -> tuple[Diagnostic, ...]:
+    """Return every KV2xx problem of a document as a `kind`; () when the data can be loaded.
+
+    Each problem is said once and at the deepest place that explains it; an unknown field that
+    looks like a missing one is reported as the former only.
+    """
+    header = kind_of(document)
+    place = Place(file=document.file, document=document.index)
+    if header.value is None:
+        return header.diagnostics
+    if header.value != kind:
+        return (
+            error(
+                "KV205", f"expected `kind: {kind}`, got `kind: {header.value}`", place.at("kind")
+            ),
+        )
+    found = list(header.diagnostics)
+    schema, problems = _check(kind, text_keys(document.data))
+    for problem in problems:
+        found.extend(translate(problem, place, schema))
+    return tuple(dict.fromkeys(found))
+
+
+def _check(kind: str, data: dict[str, Any]) -> tuple[dict[str, Any], Iterator[Problem]]:
+    validator = _validator(kind)
+    # The stubs know nothing of a schema that has no `true` or `false` in it.
+    return cast("dict[str, Any]", validator.schema), cast(
+        "Iterator[Problem]", validator.iter_errors(data)
+    )
+
+
+@cache
+def _validator(kind: str) -> Validator:
+    from jsonschema import Draft7Validator, FormatChecker
+    from jsonschema.validators import extend
+
+    formats = FormatChecker(())
+    formats.checks("cpuset", raises=CpuSetError)(_readable_cpuset)
+    types = Draft7Validator.TYPE_CHECKER.redefine_many(
+        {"integer": lambda _, value: _integer(value), "number": lambda _, value: _number(value)}
+    )
+    strict: type[Validator] = extend(  # type: ignore[no-untyped-call]
+        Draft7Validator, type_checker=types
+    )
+    return strict(json.loads(schema_text(kind)), format_checker=formats)
+
+
+def _integer(value: object) -> bool:
+    # JSON Schema takes 6.0 for an integer, Python takes True for one; a spec wants neither.
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _number(value: object) -> bool:
+    return _integer(value) or (isinstance(value, float) and math.isfinite(value))
+
+
+def _readable_cpuset(value: Any) -> bool:  # noqa: ANN401 - jsonschema gives any data
+    items = value if isinstance(value, list) else [value]
+    if all(_integer(item) or isinstance(item, str) for item in items):
+        cpus_of(value)
+    return True

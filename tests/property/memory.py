@@ -1,0 +1,106 @@
+"""Where memory fits: items with the nodes they may come from, and what the nodes have."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+from tests.property.seats import SEATED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from kvmc.host.model import Host, Node
+    from kvmc.spec.model import Vm
+    from tests.property.seats import Seating
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """An amount of memory that comes from some nodes."""
+
+    nodes: frozenset[int]
+    page: int | None
+    """Page size in KiB; None: normal memory."""
+    amount: int
+    """KiB of normal memory, or a number of pages."""
+    bound: bool
+    """Whether a rule demands that it fits its nodes."""
+    owner: str = ""
+
+
+def left(node: Node, page: int | None) -> int | None:
+    """What a node has of normal memory (KiB) or of pages of one size; None when unknown."""
+    if page is not None:
+        return dict(node.hugepages).get(page, 0)
+    if node.memory_kib is None:
+        return None
+    return node.memory_kib - sum(size * count for size, count in node.hugepages)
+
+
+def fits(items: Iterable[Item], host: Host) -> bool:
+    """Whether every item gets its memory from its nodes (Hall's condition over sets of nodes)."""
+    items = list(items)
+    for page in {item.page for item in items}:
+        mine = [item for item in items if item.page == page]
+        for size in range(1, len(host.nodes) + 1):
+            for some in combinations(host.nodes, size):
+                stock = [left(node, page) for node in some]
+                ids = {node.id for node in some}
+                need = sum(item.amount for item in mine if item.nodes <= ids)
+                if None not in stock and need > sum(s for s in stock if s is not None):
+                    return False
+    return True
+
+
+def relaxed(items: Iterable[Item], host: Host) -> Iterator[Item]:
+    """The same without preferences: pages may come from anywhere (rule 7), normal memory too."""
+    for item in items:
+        if item.bound:
+            yield item
+        elif item.page is not None:
+            yield replace(item, nodes=frozenset(node.id for node in host.nodes))
+
+
+def elsewhere(items: list[Item], host: Host) -> int | None:
+    """How many preferences at least must be given up; None where the rules fail already."""
+    wishes = [item for item in items if not item.bound and item.nodes]
+    fixed = [item for item in items if item.bound]
+    fixed += [item for item in items if not item.bound and not item.nodes]
+    for count in range(len(wishes) + 1):
+        for lost in combinations(range(len(wishes)), count):
+            kept = [replace(w, bound=True) for n, w in enumerate(wishes) if n not in lost]
+            rest = [w for n, w in enumerate(wishes) if n in lost]
+            if fits(relaxed([*fixed, *kept, *rest], host), host):
+                return count
+    return None
+
+
+def items_of(seating: Seating, host: Host) -> Iterator[Item]:
+    """The memory of one VM as the rules and preferences 4, 5 and 6 see it."""
+    vm = seating.vm
+    home = {cpu: core.node for cpu, core in host.core_of.items()}
+    seated = vm.pin.strategy in SEATED
+    if not vm.numa.cells:
+        used = _known(home[cpu] for cpu in seating.vcpus.values())
+        bound = seated and vm.pin.numa == "require" and bool(seating.vcpus)
+        yield _item(vm, used, vm.memory_kib, vm.memory_backing.hugepages_kib, bound=bound)
+        return
+    for cell in vm.numa.cells:
+        used = _known(home[seating.vcpus[v]] for v in cell.cpus if v in seating.vcpus)
+        if (seated and vm.numa.mode == "strict") or not used:
+            used = _known([seating.nodes.get(cell.id)])
+        bound = seated and vm.numa.mode == "strict"
+        yield _item(vm, used, cell.memory_kib, cell.hugepages_kib, bound=bound)
+
+
+def _item(vm: Vm, nodes: frozenset[int], kib: int, page: int | None, *, bound: bool) -> Item:
+    amount = kib if page is None else -(-kib // page)
+    if vm.pin.strategy == "none":
+        nodes = frozenset()
+    return Item(nodes=nodes, page=page, amount=amount, bound=bound, owner=vm.name)
+
+
+def _known(nodes: Iterable[int | None]) -> frozenset[int]:
+    return frozenset(node for node in nodes if node is not None)

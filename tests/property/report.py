@@ -1,0 +1,36 @@
+"""A case as short text, so that a failed property can be read and typed in again."""
+
+from __future__ import annotations
+
+from dataclasses import MISSING, fields, is_dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kvmc.host.model import Host
+    from kvmc.spec.model import Vm
+
+
+def short(value: Any) -> str:
+    """Repr without the fields that have their default."""
+    if isinstance(value, tuple):
+        return "(" + "".join(f"{short(one)}, " for one in value) + ")"
+    if not is_dataclass(value):
+        return repr(value)
+    told = []
+    for one in fields(value):
+        default = one.default
+        if one.default_factory is not MISSING:
+            default = one.default_factory()
+        if one.compare and getattr(value, one.name) != default:
+            told.append(f"{one.name}={short(getattr(value, one.name))}")
+    return f"{type(value).__name__}({', '.join(told)})"
+
+
+def told(host: Host, vms: Sequence[Vm]) -> str:
+    """The host core by core, then the VMs, a line each."""
+    lines = [short(host.policy)]
+    lines += [short(node) for node in host.nodes]
+    lines += [f"{core.cpus} node {core.node} l3 {core.l3} {core.kind or ''}" for core in host.cores]
+    return "\n".join(["", *lines, *map(short, vms)])

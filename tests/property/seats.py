@@ -1,0 +1,143 @@
+"""The words of docs/planner.md as functions: candidates, guest cores, seats, memory items.
+
+Written from the page alone, for the judge and the brute force; nothing here knows the planner.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from kvmc.cpuset import CpuSet
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kvmc.host.model import Core, Host
+    from kvmc.spec.model import Vm
+
+SEATED = ("dedicated", "mixed", "shared")
+"""The strategies whose cells the rules bind to nodes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seating:
+    """Who of one VM has which host CPU to himself, and where its cells are."""
+
+    vm: Vm
+    vcpus: Mapping[int, int] = field(default_factory=dict)
+    """Dedicated vCPU -> host CPU."""
+    extras: tuple[int, ...] = ()
+    """The CPUs of emulator and I/O threads that are theirs alone."""
+    nodes: Mapping[int, int | None] = field(default_factory=dict)
+    """Guest cell -> host node."""
+
+    @property
+    def cpus(self) -> tuple[int, ...]:
+        """All CPUs that are dedicated to the VM."""
+        return (*self.vcpus.values(), *self.extras)
+
+
+def shared_set(host: Host) -> frozenset[int]:
+    return frozenset(host.policy.shared & host.online)
+
+
+def shared_cores(host: Host) -> frozenset[int]:
+    """Every CPU of a core with a shared CPU."""
+    shared = set(host.policy.shared)
+    return frozenset(cpu for core in host.cores if shared & {*core.cpus} for cpu in core.cpus)
+
+
+def candidates(vm: Vm, host: Host) -> frozenset[int]:
+    """The host CPUs a dedicated vCPU of the VM may get ("Which CPUs a dedicated vCPU may get")."""
+    policy = host.policy
+    mine = set(host.online)
+    if policy.dedicated is not None:
+        mine &= set(policy.dedicated)
+    mine -= {*policy.reserved, *policy.shared, *policy.pooled}
+    mine -= shared_cores(host)
+    if vm.pin.cpus is not None:
+        mine &= set(vm.pin.cpus)
+    if vm.pin.kind is not None:
+        mine &= {cpu for core in host.cores if core.kind == vm.pin.kind for cpu in core.cpus}
+    if vm.pin.threads == "isolate":
+        alien = {*policy.reserved, *policy.pooled}
+        mine -= {cpu for core in host.cores if alien & {*core.cpus} for cpu in core.cpus}
+    return frozenset(mine)
+
+
+def width(vm: Vm, host: Host) -> int:
+    """Threads of a guest core: the topology's, else those of the widest candidate core."""
+    if vm.cpu.topology is not None:
+        return vm.cpu.topology.threads
+    mine = candidates(vm, host)
+    return max((len(mine & {*core.cpus}) for core in host.cores), default=0) or 1
+
+
+def dedicated(vm: Vm) -> frozenset[int]:
+    """The vCPUs with a host CPU of their own, single pins of manual VMs included."""
+    if vm.pin.strategy == "manual":
+        return frozenset(vcpu for vcpu, cpus in vm.pin.map if len(cpus) == 1)
+    return frozenset(vm.dedicated)
+
+
+def parts(vm: Vm) -> list[frozenset[int]]:
+    """The vCPUs of each cell; of the whole VM without cells."""
+    if vm.numa.cells:
+        return [frozenset(cell.cpus) for cell in vm.numa.cells]
+    return [frozenset(range(vm.cpu.max))]
+
+
+def count_allows(vm: Vm, host: Host) -> bool:
+    """Whether the dedicated vCPUs of every cell fill whole aligned guest cores."""
+    wide = width(vm, host)
+    for part in parts(vm):
+        own = part & dedicated(vm)
+        for vcpu in own:
+            first = vcpu // wide * wide
+            if not own.issuperset(range(first, first + wide)):
+                return False
+    return True
+
+
+def guest_core(vm: Vm, host: Host) -> dict[int, int]:
+    """Dedicated vCPU -> its guest core, which is the vCPU itself where the count does not allow."""
+    wide = width(vm, host) if vm.pin.threads != "isolate" and count_allows(vm, host) else 1
+    return {vcpu: vcpu // wide for vcpu in sorted(dedicated(vm))}
+
+
+def fixed_extras(vm: Vm) -> tuple[int, ...]:
+    """The CPUs of explicit emulator and I/O thread lists that name a single CPU."""
+    if vm.pin.strategy == "none":
+        return ()
+    lists = [vm.pin.emulator, *([vm.pin.iothreads] if vm.iothreads else [])]
+    return tuple(one.first for one in lists if isinstance(one, CpuSet) and len(one) == 1)
+
+
+def wanted_extras(vm: Vm) -> int:
+    """How many CPUs the isolated emulator and I/O threads need."""
+    if vm.pin.strategy == "none":
+        return 0
+    return (vm.pin.emulator == "isolate") + (vm.pin.iothreads == "isolate") * vm.iothreads
+
+
+def floating(vm: Vm) -> frozenset[int]:
+    """The CPUs of pins to several CPUs: those of manual vCPUs and of explicit thread lists."""
+    if vm.pin.strategy == "none":
+        return frozenset()
+    lists = [cpus for _, cpus in vm.pin.map] if vm.pin.strategy == "manual" else []
+    lists += [cpus for cpus in (vm.pin.emulator,) if isinstance(cpus, CpuSet)]
+    lists += [cpus for cpus in (vm.pin.iothreads,) if isinstance(cpus, CpuSet) and vm.iothreads]
+    return frozenset(cpu for cpus in lists if len(cpus) > 1 for cpu in cpus)
+
+
+def barred(vm: Vm, host: Host) -> frozenset[int]:
+    """Every CPU of the cores the VM floats on where no other VM may have a dedicated CPU."""
+    own = floating(vm)
+    touched = {cpu for core in host.cores if own & {*core.cpus} for cpu in core.cpus}
+    return frozenset(touched - shared_cores(host))
+
+
+def cache_of(core: Core) -> tuple[str, int | None]:
+    """The level 3 cache of a core; the cores of a node without one count as one cache."""
+    return ("l3", core.l3) if core.l3 is not None else ("node", core.node)
