@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from tests.property.memory import items_of
 from tests.property.price import price
 from tests.property.seating import Problem, pose, seatings
-from tests.property.seats import Seating, dedicated
+from tests.property.seats import Seating, dedicated, refused
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -56,8 +56,10 @@ class _Record:
 
 def best(vms: Sequence[Vm], host: Host) -> Best:
     """Return the best placement; manual VMs come first, then as many vCPUs as possible."""
-    problem = pose(vms, host)
-    alone = [vm for vm in vms if _search([vm], problem, 0).cost is not None]
+    out = refused(vms, host)
+    heard = [vm for vm in vms if vm.name not in out]
+    problem = pose(heard, host)
+    alone = [vm for vm in heard if _search([vm], problem, 0).cost is not None]
     found: list[tuple[int, Cost, tuple[Seating, ...]]] = []
     for manual, left, chosen in _choices(vms, alone):
         if found and (manual, left) > (found[0][0], found[0][1][0]):

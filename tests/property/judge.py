@@ -17,7 +17,6 @@ from tests.property.seats import (
     candidates,
     count_allows,
     dedicated,
-    fixed_extras,
     guest_core,
     parts,
     shared_cores,
@@ -42,7 +41,7 @@ def seatings(plan: HostPlan, vms: Sequence[Vm]) -> list[Seating]:
 
 def _seating(one: VmPlan, vm: Vm) -> Seating:
     pins = [(pin.id, pin.cpus) for pin in one.vcpus]
-    extras = list(fixed_extras(vm))
+    extras: list[int] = []
     if vm.pin.strategy != "none":
         lists = [one.emulator] if vm.pin.emulator == "isolate" else []
         lists += [t.cpus for t in one.iothreads] if vm.pin.iothreads == "isolate" else []
@@ -112,9 +111,7 @@ def _allowed(seats: list[Seating], host: Host) -> list[str]:
     taken = {*policy.shared, *policy.pooled} | shared_cores(host)
     found = []
     for s in seats:
-        given = frozenset(fixed_extras(s.vm))
-        found += [f"{s.vm.name}: {c} is given, but shared or pooled" for c in given & taken]
-        planned = frozenset(s.cpus) - given
+        planned = frozenset(s.cpus)
         mine = candidates(s.vm, host)
         if s.vm.pin.strategy == "manual":
             given_pins = frozenset(s.vcpus.values())
@@ -150,8 +147,8 @@ def _tenancy(seats: list[Seating], host: Host) -> list[str]:
         if any(vm.pin.threads != "prefer" for vm, _ in tenants):
             found.append(f"{who}, not all of them prefer")
         for vm, guest in tenants:
-            if guest is None and any(o.name != vm.name and g is not None for o, g in tenants):
-                found.append(f"{who}: an emulator beside vCPUs of another VM")
+            if guest is None and any(o.name != vm.name for o, _ in tenants):
+                found.append(f"{who}: an isolated thread beside another VM")
     return found
 
 

@@ -28,6 +28,7 @@ class Item:
     bound: bool
     """Whether a rule demands that it fits its nodes."""
     owner: str = ""
+    cell: int = -1
 
 
 def left(node: Node, page: int | None) -> int | None:
@@ -64,17 +65,25 @@ def relaxed(items: Iterable[Item], host: Host) -> Iterator[Item]:
 
 
 def elsewhere(items: list[Item], host: Host) -> int | None:
-    """How many preferences at least must be given up; None where the rules fail already."""
-    wishes = [item for item in items if not item.bound and item.nodes]
-    fixed = [item for item in items if item.bound]
-    fixed += [item for item in items if not item.bound and not item.nodes]
-    for count in range(len(wishes) + 1):
-        for lost in combinations(range(len(wishes)), count):
-            kept = [replace(w, bound=True) for n, w in enumerate(wishes) if n not in lost]
-            rest = [w for n, w in enumerate(wishes) if n in lost]
-            if fits(relaxed([*fixed, *kept, *rest], host), host):
-                return count
-    return None
+    """How many preferences are given up; None where the rules fail already."""
+    if not fits(relaxed(items, host), host):
+        return None
+    stock = {(node.id, page): left(node, page) for node in host.nodes for page in _pages(items)}
+    lost = 0
+    for item in sorted(items, key=lambda i: (not i.bound, i.owner, i.cell)):
+        missing = item.amount
+        for node in sorted(item.nodes):
+            have = stock.get((node, item.page))
+            part = missing if have is None else min(missing, max(have, 0))
+            missing -= part
+            if have is not None:
+                stock[node, item.page] = have - part
+        lost += bool(missing) and bool(item.nodes)
+    return lost
+
+
+def _pages(items: Iterable[Item]) -> set[int | None]:
+    return {item.page for item in items}
 
 
 def items_of(seating: Seating, host: Host) -> Iterator[Item]:
@@ -92,7 +101,8 @@ def items_of(seating: Seating, host: Host) -> Iterator[Item]:
         if (seated and vm.numa.mode == "strict") or not used:
             used = _known([seating.nodes.get(cell.id)])
         bound = seated and vm.numa.mode == "strict"
-        yield _item(vm, used, cell.memory_kib, cell.hugepages_kib, bound=bound)
+        item = _item(vm, used, cell.memory_kib, cell.hugepages_kib, bound=bound)
+        yield replace(item, cell=cell.id)
 
 
 def _item(vm: Vm, nodes: frozenset[int], kib: int, page: int | None, *, bound: bool) -> Item:

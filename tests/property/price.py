@@ -30,7 +30,7 @@ def price(seatings: Iterable[Seating], left_out: int, host: Host) -> tuple[int, 
         0,
         siblings_shared(seatings, host),
         sum(split(s, host) for s in seatings),
-        sum(len(nodes_used(s, host)) for s in seatings),
+        sum(nodes_spent(s, host) for s in seatings),
         IMPOSSIBLE if memory is None else memory,
         sum(caches_used(s, host) for s in seatings),
         sum(distance(s, host) for s in seatings),
@@ -65,6 +65,16 @@ def nodes_used(s: Seating, host: Host) -> frozenset[int]:
     """The host nodes with dedicated vCPUs of the VM."""
     nodes = (host.core_of[cpu].node for cpu in s.vcpus.values())
     return frozenset(node for node in nodes if node is not None)
+
+
+def nodes_spent(s: Seating, host: Host) -> int:
+    """The nodes of each cell, and each pair of cells that meet on one."""
+    spans = []
+    for part in parts(s.vm):
+        nodes = {host.core_of[s.vcpus[v]].node for v in part if v in s.vcpus}
+        if nodes:
+            spans.append(nodes)
+    return sum(map(len, spans)) + sum(bool(a & b) for a, b in combinations(spans, 2))
 
 
 def caches_used(s: Seating, host: Host) -> int:

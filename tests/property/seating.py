@@ -20,7 +20,6 @@ from tests.property.seats import (
     candidates,
     count_allows,
     dedicated,
-    fixed_extras,
     guest_core,
     shared_cores,
     shared_set,
@@ -58,9 +57,12 @@ class Problem:
 
 
 def pose(vms: Sequence[Vm], host: Host) -> Problem:
-    mine = {vm.name: candidates(vm, host) for vm in vms}
     bars = {vm.name: barred(vm, host) for vm in vms}
-    fixed = {cpu for vm in vms for cpu in (*bars[vm.name], *fixed_extras(vm))}
+    mine = {
+        vm.name: candidates(vm, host).difference(*(bars[n] for n in bars if n != vm.name))
+        for vm in vms
+    }
+    fixed = {cpu for vm in vms for cpu in bars[vm.name]}
     fixed |= {cpu for vm in vms for _, cpus in vm.pin.map for cpu in cpus}
     kinds = {
         core: (
@@ -139,7 +141,6 @@ class _Seats:
             return
         given = dict(vm.pin.map) if vm.pin.strategy == "manual" else {}
         wishes = [(v, given[v].first if given else None) for v in sorted(dedicated(vm))]
-        wishes += [(EXTRA, cpu) for cpu in fixed_extras(vm)]
         wishes.sort(key=lambda wish: wish[1] is None)
         wishes += [(EXTRA, None)] * wanted_extras(vm)
         yield from self._next(wishes, [])
@@ -177,7 +178,7 @@ class _Seats:
     ) -> list[int]:
         """The CPUs to try: the given one, or the candidates above those of equal predecessors."""
         if given is not None:
-            return [given] if self._may_be_given(who, given) else []
+            return [given] if self._may_be_given(given) else []
         below = -1
         if got and wishes[len(got) - 1][1] is None:
             below = self._last_equal(who, guest, got)
@@ -201,11 +202,9 @@ class _Seats:
         guests = self.problem.guests[self.vm.name]
         return min(v for v, guest in guests.items() if guest == guests[vcpu]) == vcpu
 
-    def _may_be_given(self, who: int, cpu: int) -> bool:
+    def _may_be_given(self, cpu: int) -> bool:
         policy = self.problem.host.policy
-        no = {*policy.shared, *policy.pooled} | shared_cores(self.problem.host)
-        if who != EXTRA:
-            no |= {*policy.reserved}
+        no = {*policy.shared, *policy.pooled, *policy.reserved} | shared_cores(self.problem.host)
         return cpu in self.problem.host.online and cpu not in no
 
     def _look(self, cpu: int) -> Hashable:
@@ -248,12 +247,14 @@ class _Seats:
         return all(c in core.cpus for c in homes)
 
     def _may_share(self, guest: int, strangers: list[tuple[str, int]]) -> bool:
-        """Rule 2, and an emulator never beside another VM's vCPUs."""
+        """Rule 2, and an isolated thread never beside another VM."""
         soft = {s.vm.name for s in self.taken if s.vm.pin.threads == "prefer"}
         return (
             self.problem.host.policy.core_sharing == "allow"
             and self.vm.pin.threads == "prefer"
-            and all(name in soft and (g == EXTRA) == (guest == EXTRA) for name, g in strangers)
+            and guest != EXTRA
+            and all(name in soft and g != EXTRA for name, g in strangers)
+
         )
 
     def _node_right(self, who: int, core: Core) -> bool:

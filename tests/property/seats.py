@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from kvmc.cpuset import CpuSet
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from kvmc.host.model import Core, Host
     from kvmc.spec.model import Vm
@@ -89,8 +89,10 @@ def parts(vm: Vm) -> list[frozenset[int]]:
 
 
 def count_allows(vm: Vm, host: Host) -> bool:
-    """Whether the dedicated vCPUs of every cell fill whole aligned guest cores."""
+    """Whether whole guest cores fill cpu.max and hold dedicated vCPUs of one cell, or none."""
     wide = width(vm, host)
+    if vm.cpu.max % wide:
+        return False
     for part in parts(vm):
         own = part & dedicated(vm)
         for vcpu in own:
@@ -106,14 +108,6 @@ def guest_core(vm: Vm, host: Host) -> dict[int, int]:
     return {vcpu: vcpu // wide for vcpu in sorted(dedicated(vm))}
 
 
-def fixed_extras(vm: Vm) -> tuple[int, ...]:
-    """The CPUs of explicit emulator and I/O thread lists that name a single CPU."""
-    if vm.pin.strategy == "none":
-        return ()
-    lists = [vm.pin.emulator, *([vm.pin.iothreads] if vm.iothreads else [])]
-    return tuple(one.first for one in lists if isinstance(one, CpuSet) and len(one) == 1)
-
-
 def wanted_extras(vm: Vm) -> int:
     """How many CPUs the isolated emulator and I/O threads need."""
     if vm.pin.strategy == "none":
@@ -122,13 +116,53 @@ def wanted_extras(vm: Vm) -> int:
 
 
 def floating(vm: Vm) -> frozenset[int]:
-    """The CPUs of pins to several CPUs: those of manual vCPUs and of explicit thread lists."""
+    """The CPUs of pins to several CPUs, and of explicit thread lists."""
     if vm.pin.strategy == "none":
         return frozenset()
-    lists = [cpus for _, cpus in vm.pin.map] if vm.pin.strategy == "manual" else []
+    pins = vm.pin.map if vm.pin.strategy == "manual" else ()
+    lists = [cpus for _, cpus in pins if len(cpus) > 1]
     lists += [cpus for cpus in (vm.pin.emulator,) if isinstance(cpus, CpuSet)]
     lists += [cpus for cpus in (vm.pin.iothreads,) if isinstance(cpus, CpuSet) and vm.iothreads]
-    return frozenset(cpu for cpus in lists if len(cpus) > 1 for cpu in cpus)
+    return frozenset(cpu for cpus in lists for cpu in cpus)
+
+
+def refused(vms: Iterable[Vm], host: Host) -> frozenset[str]:
+    """Rule 9: the VMs whose numbers cannot be used, or contradict those of an earlier name."""
+    taken: list[Vm] = []
+    out = set()
+    for vm in sorted(vms, key=lambda vm: vm.name):
+        if not _usable(vm, host) or any(_contradict(vm, other, host) for other in taken):
+            out.add(vm.name)
+        else:
+            taken.append(vm)
+    return frozenset(out)
+
+
+def _singles(vm: Vm) -> list[int]:
+    manual = vm.pin.strategy == "manual"
+    return [cpus.first for _, cpus in vm.pin.map if manual and len(cpus) == 1]
+
+
+def _usable(vm: Vm, host: Host) -> bool:
+    policy = host.policy
+    singles = _singles(vm)
+    named = floating(vm) | {*singles}
+    return (
+        len(singles) == len({*singles})
+        and named <= {*host.online} - {*policy.pooled}
+        and not {*singles} & ({*policy.reserved} | shared_cores(host))
+    )
+
+
+def _contradict(vm: Vm, other: Vm, host: Host) -> bool:
+    mine, theirs = {*_singles(vm)}, {*_singles(other)}
+    if mine & (theirs | floating(other) | barred(other, host)):
+        return True
+    if theirs & (floating(vm) | barred(vm, host)):
+        return True
+    both = [{*core.cpus} for core in host.cores if {*core.cpus} & mine and {*core.cpus} & theirs]
+    soft = vm.pin.threads == other.pin.threads == "prefer"
+    return bool(both) and not (host.policy.core_sharing == "allow" and soft)
 
 
 def barred(vm: Vm, host: Host) -> frozenset[int]:

@@ -6,7 +6,8 @@ from bisect import insort
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kvmc.planner.problem import OPEN, OWN, CoreClass
+from kvmc.planner.patterns import after_joining
+from kvmc.planner.problem import MIXED, OPEN, OWN, CoreClass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,13 +40,13 @@ def assign(
         cuts = demand.variants[placement.variant].cuts
         for group, choices in zip(placement.groups, cuts, strict=True):
             for width, items in group.items:
-                places = _draw(host, problem, demand, stock, items)
+                places = _draw(host, demand, stock, items)
                 units = [u for u in choices[group.cut].units if len(u) == width]
                 vcpus.update(_pair(units, places))
         extra = [
             cpu
             for _, items in placement.extra
-            for cpus in _draw(host, problem, demand, stock, items)
+            for cpus in _draw(host, demand, stock, items, closes=True)
             for cpu in cpus
         ]
         _close(problem, demand, stock)
@@ -64,12 +65,16 @@ def _pair(units: Sequence[tuple[int, ...]], places: Sequence[tuple[int, ...]]) -
 
 def _draw(
     host: Host,
-    problem: Problem,
     demand: Demand,
     stock: dict[CoreClass, list[int]],
     items: Sequence[Item],
+    *,
+    closes: bool = False,
 ) -> list[tuple[int, ...]]:
-    """Take cores out of the stock; return the CPUs taken, a tuple a core."""
+    """Take cores out of the stock; return the CPUs taken, a tuple a core.
+
+    `closes` is for isolated threads, whose cores let nobody else in.
+    """
     places = []
     for core_class, mask, count in items:
         for _ in range(count):
@@ -77,14 +82,15 @@ def _draw(
             cpus = host.cores[core].cpus
             places.append(tuple(cpu for p, cpu in enumerate(cpus) if mask >> p & 1))
             rest = tuple(free & ~mask for free in core_class.free)
-            if demand.prefers and any(rest) and (problem.sharing or demand.extra):
-                insort(stock.setdefault(CoreClass(core_class.bin, rest, OWN), []), core)
+            if demand.prefers and any(rest) and not closes:
+                status = after_joining(core_class.status)
+                insort(stock.setdefault(CoreClass(core_class.bin, rest, status), []), core)
     return places
 
 
 def _close(problem: Problem, demand: Demand, stock: dict[CoreClass, list[int]]) -> None:
     """Do what `patterns` does after a VM: its own cores become open, or are gone."""
-    for key in [key for key in stock if key.status == OWN]:
+    for key in [key for key in stock if key.status in (OWN, MIXED)]:
         cores = stock.pop(key)
         if problem.sharing and demand.prefers:
             for core in cores:

@@ -33,7 +33,7 @@ def reason(demand: Demand, now: Situation) -> str:
     parts = [text for text in (_floats(demand, now), _memory(demand, now)) if text]
     if demand.threads_needed:
         parts.append(_cores(demand, now))
-    return "; ".join(parts)
+    return "; ".join(parts) or "no node has the memory, the pages and the shared CPUs together"
 
 
 def _floats(demand: Demand, now: Situation) -> str:

@@ -44,12 +44,11 @@ def _floating(vm: Vm) -> CpuSet:
     return union(listed)
 
 
-def claimed_cores(claim: Claim, host: Host) -> CpuSet:
-    """Return all CPUs of the cores that a claim keeps from other VMs' dedicated vCPUs."""
+def cores_of(cpus: CpuSet, host: Host) -> CpuSet:
+    """Return all CPUs of the cores that some CPUs keep from other VMs' dedicated vCPUs."""
     kept = EMPTY
-    named = claim.dedicated | claim.floating
     for core in host.cores:
-        cpus = CpuSet(core.cpus)
-        if not cpus.isdisjoint(named) and cpus.isdisjoint(host.policy.shared):
-            kept = kept | cpus
+        siblings = CpuSet(core.cpus)
+        if not siblings.isdisjoint(cpus) and siblings.isdisjoint(host.policy.shared):
+            kept = kept | siblings
     return kept

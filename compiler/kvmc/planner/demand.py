@@ -149,7 +149,8 @@ def _variants(vm: Vm, groups: tuple[Group, ...], widest: int) -> tuple[tuple[Var
         return (_single(groups),), ""
     given = vm.cpu.topology
     threads = given.threads if given else widest
-    whole = _whole(groups, threads) if threads > 1 else None
+    fills = threads > 1 and vm.cpu.max % threads == 0
+    whole = _whole(groups, threads) if fills else None
     if vm.pin.threads == "require":
         if widest < 2:  # noqa: PLR2004 (SMT begins at two)
             return (), "threads: require needs cores with two free thread siblings or more"

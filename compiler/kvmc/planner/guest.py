@@ -31,7 +31,7 @@ def _sockets(vm: Vm, threads: int) -> int:
         return 1
     size = vm.cpu.max // len(cells)
     runs = [tuple(range(i * size, (i + 1) * size)) for i in range(len(cells))]
-    return len(cells) if [tuple(c.cpus) for c in cells] == runs else 1
+    return len(cells) if sorted(tuple(c.cpus) for c in cells) == runs else 1
 
 
 def threads_of_map(vm: Vm, host: Host | None) -> int | None:

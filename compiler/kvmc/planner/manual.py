@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kvmc.cpuset import CpuSet
-from kvmc.diagnostics import Diagnostic, error, warning
+from kvmc.diagnostics import Diagnostic, Place, error, warning
+from kvmc.planner.guest import threads_of_map
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -18,70 +19,85 @@ if TYPE_CHECKING:
 def check_claims(claims: Sequence[Claim], host: Host) -> dict[str, list[Diagnostic]]:
     """Return VM name -> what is wrong with the CPUs that its spec names by number.
 
-    Where two VMs conflict the later name is told.
+    The claims are by name; where two contradict each other the later one is refused.
     """
     found: dict[str, list[Diagnostic]] = {}
-    for number, claim in enumerate(claims):
-        mine = found.setdefault(claim.vm.name, [])
-        mine += _unusable(claim, host)
-        for other in claims[:number]:
+    accepted: list[Claim] = []
+    for claim in claims:
+        mine = [*_unusable(claim, host), *_twice(claim), *_inside(claim.vm, host)]
+        for other in accepted:
             mine += _conflicts(claim, other, host)
-        mine += _inside(claim.vm, host)
+        found[claim.vm.name] = mine
+        if not any(d.is_error for d in mine):
+            accepted.append(claim)
     return found
 
 
-def _unusable(claim: Claim, host: Host) -> Iterator[Diagnostic]:
-    """Yield an error for each pin that contract section 4, rule 4 forbids."""
-    policy = host.policy
-    sets = [
-        ("not online", claim.dedicated | claim.floating, None),
-        ("pooled", policy.pooled, None),
-        ("reserved", policy.reserved, claim.dedicated),
-        ("in the shared set", policy.shared, claim.dedicated),
-    ]
-    pins = [(f"vCPU {v}", cpus, ("pin", "map", v)) for v, cpus in claim.vm.pin.map]
-    for name in ("emulator", "iothreads"):
-        place = getattr(claim.vm.pin, name)
+def _named(vm: Vm) -> Iterator[tuple[str, CpuSet, bool, Place]]:
+    """Yield who is on which CPUs by number, whether alone there, and where the spec says so."""
+    for vcpu, cpus in vm.pin.map:
+        yield f"vCPU {vcpu}", cpus, len(cpus) == 1, vm.place.at("pin", "map", vcpu)
+    for name, place in (("emulator", vm.pin.emulator), ("iothreads", vm.pin.iothreads)):
         if isinstance(place, CpuSet):
-            pins.append((f"pin.{name}", place, ("pin", name)))
-    for who, cpus, pointer in pins:
-        for what, forbidden, only in sets:
-            bad = cpus & forbidden if what != "not online" else cpus - host.online
-            if bad and (only is None or (len(cpus) == 1 and cpus <= only)):
-                plural = "s" if len(bad) > 1 else ""
-                yield error(
-                    "KV510",
-                    f"{who} of {claim.vm.name} is pinned to CPU{plural} {bad}, "
-                    f"{what} on {host.name}",
-                    claim.vm.place.at(*pointer),
-                )
+            yield f"pin.{name}", place, False, vm.place.at("pin", name)
+
+
+def _unusable(claim: Claim, host: Host) -> Iterator[Diagnostic]:
+    """Yield an error for each CPU that contract section 4, rules 2 and 4, forbid."""
+    policy = host.policy
+    beside_shared = CpuSet(
+        cpu
+        for core in host.cores
+        if not policy.shared.isdisjoint(CpuSet(core.cpus))
+        for cpu in core.cpus
+    )
+    for who, cpus, alone, place in _named(claim.vm):
+        bad = [("not online", cpus - host.online), ("pooled", cpus & policy.pooled)]
+        if alone:
+            bad.append(("reserved", cpus & policy.reserved))
+            bad.append(("on a core of the shared set", cpus & beside_shared))
+        for what, wrong in bad:
+            if wrong:
+                word = "CPUs" if len(wrong) > 1 else "CPU"
+                message = f"{who} of {claim.vm.name} is on {word} {wrong}, {what} on {host.name}"
+                yield error("KV510", message, place)
+
+
+def _twice(claim: Claim) -> Iterator[Diagnostic]:
+    """Yield an error for each CPU that two vCPUs of one VM are pinned to alone."""
+    users: dict[int, list[int]] = {}
+    for vcpu, cpus in claim.vm.pin.map:
+        if len(cpus) == 1:
+            users.setdefault(cpus.first, []).append(vcpu)
+    for cpu, vcpus in sorted(users.items()):
+        if len(vcpus) > 1:
+            names = ", ".join(map(str, vcpus))
+            yield error(
+                "KV511",
+                f"vCPUs {names} of {claim.vm.name} are all pinned to CPU {cpu}",
+                claim.vm.place.at("pin", "map", vcpus[1]),
+            )
 
 
 def _conflicts(claim: Claim, other: Claim, host: Host) -> Iterator[Diagnostic]:
-    """Yield an error for each CPU, and each core, that two VMs claim by number."""
-    same = (claim.dedicated & (other.dedicated | other.floating)) | (
-        claim.floating & other.dedicated
-    )
-    place = claim.vm.place.at("pin")
-    if same:
-        yield error(
-            "KV511",
-            f"{claim.vm.name} and {other.vm.name} are both pinned to CPUs {same} of {host.name}",
-            place,
-        )
-        return
-    prefer = claim.vm.pin.threads == other.vm.pin.threads == "prefer"
-    if host.policy.core_sharing == "allow" and prefer:
-        return
+    """Yield an error for each core on which two VMs contradict each other by number."""
+    both_prefer = claim.vm.pin.threads == other.vm.pin.threads == "prefer"
+    may_share = host.policy.core_sharing == "allow" and both_prefer
     for core in host.cores:
         cpus = CpuSet(core.cpus)
         mine, theirs = cpus & claim.dedicated, cpus & other.dedicated
-        if mine and theirs:
+        floats_here = cpus & (claim.floating | other.floating)
+        carries_shared = not cpus.isdisjoint(host.policy.shared)
+        same = mine & (theirs | other.floating) | theirs & claim.floating
+        beside = (mine and cpus & other.floating) or (theirs and cpus & claim.floating)
+        if same or (mine and theirs and not may_share) or (beside and not carries_shared):
+            named = same or mine | theirs | floats_here
             yield error(
                 "KV511",
-                f"{claim.vm.name} (CPU {mine}) and {other.vm.name} (CPU {theirs}) "
-                f"are pinned to thread siblings of one core of {host.name}",
-                place,
+                f"{claim.vm.name} and {other.vm.name} both name CPUs of one core of "
+                f"{host.name}: {named}",
+                claim.vm.place.at("pin"),
+                hint=f"{other.vm.name} comes first by name, so {claim.vm.name} is refused",
             )
 
 
@@ -90,8 +106,6 @@ def _inside(vm: Vm, host: Host) -> Iterator[Diagnostic]:
 
     A warning under `threads: prefer`, an error under `require` and `isolate`.
     """
-    from kvmc.planner.guest import threads_of_map
-
     given = vm.cpu.topology
     threads = (given.threads if given else threads_of_map(vm, host)) or 1
     on_core: dict[int, list[int]] = {}

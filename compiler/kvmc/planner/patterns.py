@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from kvmc.planner.demand import partitions
 from kvmc.planner.problem import (
     FRESH,
+    MIXED,
     OPEN,
     OWN,
     CoreClass,
@@ -243,9 +244,10 @@ def _fits(core_class: CoreClass, view: int, width: int, demand: Demand, problem:
     """Whether a unit of a VM may go on a core of the class at all."""
     if core_class.free[view].bit_count() < width:
         return False
-    return core_class.status == FRESH or (
-        core_class.status == OPEN and problem.sharing and demand.prefers
-    )
+    if core_class.status == FRESH:
+        return True
+    # OWN and MIXED cores are met by the later cells of a VM, where no rule keeps cells apart.
+    return demand.prefers and (problem.sharing or core_class.status == OWN)
 
 
 Found = tuple[Items, int, frozenset[int], State]
@@ -276,7 +278,7 @@ def _place(  # noqa: PLR0913 (all of it is what the choice depends on)
                 by_width[width].append(core_class)
     for bins in _bin_sets(problem, state, options, widths, nodes, one=group.one_cache):
         for items in _spread(state, options, bins, widths, view):
-            after, joined = take(state, items, problem.sharing, demand)
+            after, joined = take(state, items, demand)
             yield items, joined, frozenset(bins), after
 
 
@@ -419,11 +421,11 @@ def _choose(
             yield (*item, *others)
 
 
-def take(state: State, items: Items, sharing: bool, demand: Demand) -> tuple[State, int]:  # noqa: FBT001
+def take(state: State, items: Items, demand: Demand) -> tuple[State, int]:
     """Return the state without the cores taken, and how many units joined used cores.
 
-    What is left of a core stays open to isolated threads of the same VM, and under
-    core_sharing: allow to other VMs, where the thread policy is `prefer`.
+    What is left of a core stays open, where the thread policy is `prefer`, to the VM's other
+    cells and isolated threads, and under core_sharing: allow to other VMs.
     """
     cores = dict(state.cores)
     touched = set(state.touched)
@@ -436,9 +438,29 @@ def take(state: State, items: Items, sharing: bool, demand: Demand) -> tuple[Sta
             touched.add(core_class.bin)
             joined += count if core_class.status != FRESH else 0
             rest = tuple(free & ~mask for free in core_class.free)
-            if demand.prefers and any(rest) and (sharing or demand.extra):
-                key = CoreClass(core_class.bin, rest, OWN)
+            if demand.prefers and any(rest):
+                key = CoreClass(core_class.bin, rest, after_joining(core_class.status))
                 cores[key] = cores.get(key, 0) + count
+    return replace(state, cores=cores, touched=frozenset(touched)), joined
+
+
+def after_joining(status: int) -> int:
+    """Return what a core is to the VM that has just joined it."""
+    return OWN if status in (FRESH, OWN) else MIXED
+
+
+def without(state: State, items: Items) -> tuple[State, int]:
+    """Return the state without the cores that isolated threads take, closed to everyone else."""
+    cores = dict(state.cores)
+    touched = set(state.touched)
+    joined = 0
+    for _, chosen in items:
+        for core_class, _, count in chosen:
+            cores[core_class] -= count
+            if not cores[core_class]:
+                del cores[core_class]
+            touched.add(core_class.bin)
+            joined += count if core_class.status != FRESH else 0
     return replace(state, cores=cores, touched=frozenset(touched)), joined
 
 
@@ -459,33 +481,31 @@ def _extra(
                 [
                     (c, mask)
                     for c in sorted(state.cores, key=lambda c: _ease(c, view))
-                    if _lets_extra_in(c, view, width, demand, problem)
+                    if _lets_extra_in(c, view, width, demand)
                     for mask in _masks(c, view, width)
                 ],
             )
             for width, count in widths
         ]
         for items in _fill(dict(state.cores), choices, frozenset(), ()):
-            after, joined = take(state, items, problem.sharing, demand)
+            after, joined = without(state, items)
             yield items, joined, after
 
 
-def _lets_extra_in(
-    core_class: CoreClass, view: int, width: int, demand: Demand, problem: Problem
-) -> bool:
-    if core_class.status == OWN:
-        return demand.prefers and core_class.free[view].bit_count() >= width
-    return _fits(core_class, view, width, demand, problem)
+def _lets_extra_in(core_class: CoreClass, view: int, width: int, demand: Demand) -> bool:
+    """Whether isolated threads may go there: nobody's cores, or the VM's own under `prefer`."""
+    fits = core_class.free[view].bit_count() >= width
+    return fits and (core_class.status == FRESH or (core_class.status == OWN and demand.prefers))
 
 
 def _closed(state: State, problem: Problem, demand: Demand) -> State:
     """Return the state for the next VM: own cores become open ones, or are gone."""
-    if not any(c.status == OWN for c in state.cores):
+    if not any(c.status in (OWN, MIXED) for c in state.cores):
         return state
     cores: dict[CoreClass, int] = {}
     for core_class, count in state.cores.items():
         key = core_class
-        if core_class.status == OWN:
+        if core_class.status in (OWN, MIXED):
             if not (problem.sharing and demand.prefers):
                 continue
             key = core_class._replace(status=OPEN)

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 
     from kvmc.planner.demand import Demand
 
-FRESH, OPEN, OWN = 0, 1, 2
-"""A core nobody is on; one with tenants that lets more in; one the VM in hand is on itself."""
+FRESH, OPEN, OWN, MIXED = 0, 1, 2, 3
+"""A core nobody is on; one with tenants that lets more in; one that only the VM in hand is on; one
+that the VM in hand shares with others."""
 
 
 class Bin(NamedTuple):

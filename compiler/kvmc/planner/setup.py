@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kvmc.cpuset import CpuSet, union
-from kvmc.planner.claims import claimed_cores
+from kvmc.planner.claims import cores_of
 from kvmc.planner.problem import FRESH, OPEN, Bin, CoreClass, Problem, State, Unbound
 
 if TYPE_CHECKING:
@@ -73,8 +73,10 @@ def _view_key(demand: Demand, host: Host, claims: Sequence[Claim]) -> tuple[int,
     for claim in claims:
         if claim.vm is demand.vm:
             continue
-        shareable = allow and claim.vm.pin.threads == "prefer" and not claim.floating
-        cpus = cpus - (claim.dedicated if shareable else claimed_cores(claim, host))
+        if allow and claim.vm.pin.threads == "prefer":
+            cpus = cpus - claim.dedicated - cores_of(claim.floating, host)
+        else:
+            cpus = cpus - cores_of(claim.dedicated | claim.floating, host)
     return tuple(cpus)
 
 

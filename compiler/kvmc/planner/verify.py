@@ -22,7 +22,8 @@ Placed = tuple["Vm", "VmPlan"]
 
 def breaches(host: Host, vms: Sequence[Placed]) -> tuple[str, ...]:
     """Return every breach of the rules of contract section 4; () for a sound plan."""
-    return tuple(text for rule in RULES for text in rule(host, vms))
+    pinned = [(vm, plan) for vm, plan in vms if vm.pin.strategy != "none"]
+    return tuple(text for rule in RULES for text in rule(host, pinned))
 
 
 def _own(vm: Vm, plan: VmPlan) -> list[tuple[str, int]]:
@@ -173,7 +174,8 @@ def cells_lie_on_nodes(host: Host, vms: Sequence[Placed]) -> Iterator[str]:
                 yield f"{vm.name}: vCPU {pin.id} is not on node {node} of its cell"
     for vm, plan in vms:
         if vm.pin.numa == "require" and not vm.numa.cells and vm.pin.strategy != "manual":
-            used = {host.core_of[c].node for p in plan.vcpus if p.cpus for c in p.cpus}
+            cpus = [c for p in plan.vcpus if p.cpus for c in p.cpus if c in host.core_of]
+            used = {host.core_of[c].node for c in cpus}
             if len(used) != 1:
                 yield f"{vm.name}: numa: require, but it is on nodes {sorted(map(str, used))}"
 
