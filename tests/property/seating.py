@@ -254,7 +254,6 @@ class _Seats:
             and self.vm.pin.threads == "prefer"
             and guest != EXTRA
             and all(name in soft and g != EXTRA for name, g in strangers)
-
         )
 
     def _node_right(self, who: int, core: Core) -> bool:

@@ -13,9 +13,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from kvmc.cpuset import EMPTY, CpuSet, union
-from kvmc.diagnostics import Place
 
 if TYPE_CHECKING:
+    from kvmc.diagnostics import Place
     from kvmc.spec.model import CoreKind
 
 

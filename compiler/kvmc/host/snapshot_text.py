@@ -7,7 +7,8 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from kvmc.host.model import Policy
-from kvmc.source.scalars import ambiguity, resolve
+from kvmc.source.ambiguity import ambiguity
+from kvmc.source.scalars import resolve
 from kvmc.units import format_kib
 
 if TYPE_CHECKING:

@@ -31,9 +31,14 @@ def reason(demand: Demand, now: Situation) -> str:
     if demand.obstacle:
         return demand.obstacle
     parts = [text for text in (_floats(demand, now), _memory(demand, now)) if text]
-    if demand.threads_needed:
+    if demand.threads_needed and not parts:
         parts.append(_cores(demand, now))
     return "; ".join(parts) or "no node has the memory, the pages and the shared CPUs together"
+
+
+def many(count: int, word: str) -> str:
+    """Return `1 core` or `2 cores`."""
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
 
 
 def _floats(demand: Demand, now: Situation) -> str:
@@ -43,11 +48,11 @@ def _floats(demand: Demand, now: Situation) -> str:
     if wanted <= now.state.all_floats:
         return ""
     if not policy.shared:
-        return f"needs {wanted} shared vCPUs, and {now.host.name} has no shared set"
+        return f"needs {many(wanted, 'shared vCPU')}, and {now.host.name} has no shared set"
     total = int(policy.overcommit * len(policy.shared & now.host.online))
     return (
-        f"needs {wanted} shared vCPUs; the shared set carries {total} "
-        f"({len(policy.shared)} CPUs x {policy.overcommit:g}), {now.state.all_floats} are left"
+        f"needs {many(wanted, 'shared vCPU')}; the shared set carries {total} "
+        f"({many(len(policy.shared), 'CPU')} x {policy.overcommit:g}), {now.state.all_floats} are left"
     )
 
 
@@ -80,17 +85,18 @@ def _left(group: Group, now: Situation) -> dict[int, int]:
 def _cores(demand: Demand, now: Situation) -> str:
     """Return the sum over cores: needed, free on each node, and who holds the rest."""
     width = _width(demand)
-    word = f"whole cores of {width} threads" if width > 1 else "free cores"
+    word = "whole core" if width > 1 else "free core"
+    of = f" of {width} threads" if width > 1 else ""
     together = any(group.bound for group in demand.groups)
     needs = [-(-len(group.dedicated) // width) for group in demand.groups]
     if demand.prefers and width == 1:
-        word = "CPUs"
+        word = "CPU"
     if len(needs) > 1 and together:
-        need = f"needs {', '.join(map(str, needs))} {word} on {len(needs)} different nodes"
+        need = f"needs {', '.join(map(str, needs))} {word}s{of} on {len(needs)} different nodes"
     else:
         extra = f" and {demand.extra} for isolated threads" if demand.extra else ""
-        need = f"needs {sum(needs)} {word}{' on one node' if together else ''}{extra}"
-    free = _free(demand, now, width, cpus=word == "CPUs")
+        need = f"needs {many(sum(needs), word)}{of}{' on one node' if together else ''}{extra}"
+    free = _free(demand, now, width, cpus=word == "CPU")
     each = ", ".join(f"{_node(n)} has {count}" for n, count in free.items())
     held = _held(demand, now)
     return f"{need}; {each or 'no candidate is left'} free" + (f"; {held}" if held else "")

@@ -57,4 +57,4 @@ def _together(vm: Vm, cores: list[tuple[int, ...]], threads: int) -> bool:
     homes = [{cores[v] for v in run} for run in runs]
     cells = [{vm.cell_of(v) for v in run} for run in runs]
     alone = len({core for home in homes for core in home}) == len(runs)
-    return alone and all(len(s) == 1 for s in (*homes, *cells))
+    return alone and all(len(h) == 1 for h in homes) and all(len(c) == 1 for c in cells)

@@ -1,4 +1,4 @@
-"""Memory that no rule binds: is it where the vCPUs are?"""
+"""Memory that no rule binds, and whether it is where the vCPUs are."""
 
 from __future__ import annotations
 

@@ -85,9 +85,9 @@ def _between_vms(host: Host, vms: Sequence[Placed]) -> Iterator[Diagnostic]:
         for first in _cores(host, plan):
             on_core.setdefault(first, []).append(vm.name)
     by_names: dict[tuple[str, ...], list[int]] = {}
-    for first, names in sorted(on_core.items()):
-        if len(names) > 1:
-            by_names.setdefault(tuple(names), []).append(first)
+    for first, users in sorted(on_core.items()):
+        if len(users) > 1:
+            by_names.setdefault(tuple(users), []).append(first)
     for names, cores in by_names.items():
         cpus = CpuSet(cores)
         yield note(
@@ -126,7 +126,7 @@ def _unknown_memory(host: Host, vm: Vm, plan: VmPlan) -> Iterator[Diagnostic]:
 
 
 def _piled_up(host: Host, vm: Vm, plan: VmPlan) -> Iterator[Diagnostic]:
-    """A mask of several CPUs that are all boot-isolated: the kernel does not balance them."""
+    """Yield a warning for masks of several boot-isolated CPUs: nothing balances them."""
     masks = [(f"vCPU {p.id}", p.cpus) for p in plan.vcpus]
     masks += [("the emulator threads", plan.emulator)]
     masks += [(f"I/O thread {t.id}", t.cpus) for t in plan.iothreads]

@@ -69,7 +69,7 @@ def ways(problem: Problem, index: int, state: State) -> Iterator[Way]:
     view = problem.view[index]
     for number, variant in enumerate(demand.variants):
         for partial in _groups(problem, demand, view, variant.cuts, _Partial(state=state)):
-            for items, shared, after in _extra(problem, demand, view, partial.state):
+            for items, shared, after in _extra(demand, view, partial.state):
                 yield Way(
                     state=_closed(after, problem, demand),
                     shared=partial.shared + shared,
@@ -110,11 +110,10 @@ def _groups(
             for items, joined, used_bins, after in found:
                 node = next(iter(nodes)) if len(nodes) == 1 and group.bound else None
                 used = frozenset(problem.bins[b].node for b in used_bins)
-                if not group.bound and used:
-                    after = _noted(after, demand, group, used)
+                noted = _noted(after, demand, group, used)
                 partial = replace(
                     done,
-                    state=after,
+                    state=noted,
                     shared=done.shared + cut.shared + joined,
                     split=done.split + cut.split,
                     spans=(*done.spans, used or (nodes if group.bound else frozenset())),
@@ -224,6 +223,8 @@ def _book(group: Group, nodes: frozenset[int | None], state: State) -> State | N
 
 def _noted(state: State, demand: Demand, group: Group, used: frozenset[int | None]) -> State:
     """Return the state with a note of where an unbound group's memory should be."""
+    if group.bound or not used:
+        return state
     nodes = tuple(sorted(n for n in used if n is not None))
     cell = -1 if group.cell is None else group.cell
     entry = Unbound(demand.vm.name, cell, nodes, group.memory_kib, group.page_kib)
@@ -392,11 +393,11 @@ def _fill(
     (width, count, choices), *rest = classes
     for items in _choose(left, choices, count):
         for item in items:
-            left[item.core_class] -= item.count
+            left[item.core_class] -= item.number
         used = unused - {item.core_class.bin for item in items}
         yield from _fill(left, rest, used, (*done, (width, items)))
         for item in items:
-            left[item.core_class] += item.count
+            left[item.core_class] += item.number
 
 
 def _choose(
@@ -464,9 +465,7 @@ def without(state: State, items: Items) -> tuple[State, int]:
     return replace(state, cores=cores, touched=frozenset(touched)), joined
 
 
-def _extra(
-    problem: Problem, demand: Demand, view: int, state: State
-) -> Iterator[tuple[Items, int, State]]:
+def _extra(demand: Demand, view: int, state: State) -> Iterator[tuple[Items, int, State]]:
     """Yield the ways to place isolated emulator and I/O threads: together, alone, joining."""
     if not demand.extra:
         yield (), 0, state

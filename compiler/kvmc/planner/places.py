@@ -35,7 +35,7 @@ def unpinned(vm: Vm) -> VmPlan:
 
 
 def by_hand(vm: Vm, host: Host | None, extra: tuple[int, ...] = ()) -> VmPlan:
-    """Return the plan of a `manual` VM: its map; memory follows the pins where the host is known."""
+    """Return the plan of a `manual` VM; its memory follows the pins where the host is known."""
     pins = dict(vm.pin.map)
     vcpus = tuple(_pin(vm, v, pins[v], dedicated=len(pins[v]) == 1) for v in range(vm.cpu.max))
     threads = threads_of_map(vm, host)
@@ -85,7 +85,8 @@ def _floating(vm: Vm, vcpu: int, host: Host, placement: VmPlacement) -> CpuSet:
 def _nodes(vm: Vm, host: Host, seats: Seats, placement: VmPlacement) -> Mapping[int | None, CpuSet]:
     """Return the host nodes of each cell (None: the VM without cells)."""
     found: dict[int | None, CpuSet] = {}
-    groups = [(c.id, c.cpus) for c in vm.numa.cells] or [(None, CpuSet(range(vm.cpu.max)))]
+    groups: list[tuple[int | None, CpuSet]] = [(c.id, c.cpus) for c in vm.numa.cells]
+    groups = groups or [(None, CpuSet(range(vm.cpu.max)))]
     for (cell, vcpus), group in zip(groups, placement.groups, strict=True):
         cpus = CpuSet(seats.vcpus[v] for v in vcpus if v in seats.vcpus)
         bound = EMPTY if group.node is None else CpuSet([group.node])

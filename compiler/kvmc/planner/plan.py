@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from kvmc.diagnostics import Diagnostic, Outcome, error
+from kvmc.diagnostics import Outcome, error
 from kvmc.planner import places
 from kvmc.planner.assign import assign
 from kvmc.planner.claims import claims
@@ -69,18 +69,17 @@ def plan_host(vms: Sequence[Vm], host: Host | None) -> Outcome[HostPlan]:
 
 def _hostless(vms: Sequence[Vm]) -> Outcome[HostPlan]:
     """Plan VMs that need no host: nothing is checked against CPUs, and nothing can be."""
-    found: list[Diagnostic] = []
-    for vm in vms:
-        for name in ("emulator", "iothreads"):
-            if vm.pin.strategy == "manual" and getattr(vm.pin, name) in ("share", "isolate"):
-                found.append(
-                    error(
-                        "KV513",
-                        f"pin.{name} needs a host, and {vm.name} names none",
-                        vm.place.at("pin", name),
-                        hint="say `host: NAME`, or --host",
-                    )
-                )
+    found = [
+        error(
+            "KV513",
+            f"pin.{name} needs a host, and {vm.name} names none",
+            vm.place.at("pin", name),
+            hint="say `host: NAME`, or --host",
+        )
+        for vm in vms
+        for name in ("emulator", "iothreads")
+        if vm.pin.strategy == "manual" and getattr(vm.pin, name) in ("share", "isolate")
+    ]
     plans = [
         places.by_hand(vm, None) if vm.pin.strategy == "manual" else places.unpinned(vm)
         for vm in vms

@@ -40,11 +40,11 @@ class CoreClass(NamedTuple):
 
 
 class Item(NamedTuple):
-    """`count` units of one width put on cores of one class, on the thread positions `mask`."""
+    """Units of one width put on cores of one class, on the thread positions `mask`, one a core."""
 
     core_class: CoreClass
     mask: int
-    count: int
+    number: int
 
 
 class Unbound(NamedTuple):

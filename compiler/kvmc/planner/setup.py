@@ -27,7 +27,7 @@ def problem_of(
     demands: Sequence[Demand],
     claims: Sequence[Claim],
     pinned: Sequence[tuple[Vm, VmPlan]],
-    budget: int = BUDGET,
+    budget: int | None = None,
 ) -> Problem:
     """Return the problem of placing demands around the claims; `pinned` VMs take their memory."""
     ordered = tuple(sorted(demands, key=_hardest_first))
@@ -40,14 +40,11 @@ def problem_of(
         core_class = _class_of(host, core, bins, masks, claims)
         if any(core_class.free):
             classes.setdefault(core_class, []).append(index)
-    nodes: list[int | None] = sorted(
-        {node.id for node in host.nodes} | {c.node for c in host.cores if c.node is not None}
-    )
-    if any(core.node is None for core in host.cores):
-        nodes.append(None)
+    known = {node.id for node in host.nodes} | {c.node for c in host.cores if c.node is not None}
+    nowhere = [None] if any(core.node is None for core in host.cores) else []
     return Problem(
         bins=bins,
-        nodes=tuple(nodes),
+        nodes=(*sorted(known), *nowhere),
         core_of={key: tuple(cores) for key, cores in classes.items()},
         start=_start(host, classes, bins, claims, pinned),
         demands=ordered,
@@ -55,7 +52,7 @@ def problem_of(
         distances={(n.id, to): d for n in host.nodes for to, d in n.distances},
         wide=_wide(bins),
         sharing=host.policy.core_sharing == "allow",
-        budget=budget,
+        budget=BUDGET if budget is None else budget,
     )
 
 

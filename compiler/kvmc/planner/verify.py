@@ -49,7 +49,7 @@ def every_vcpu_is_pinned(host: Host, vms: Sequence[Placed]) -> Iterator[str]:
 
 
 def every_dedicated_vcpu_is_dedicated(_host: Host, vms: Sequence[Placed]) -> Iterator[str]:
-    """What the spec asks to be dedicated is, and isolated threads have their CPU."""
+    """Hold the dedicated vCPUs, and the isolated threads, to what the spec asks."""
     for vm, plan in vms:
         wanted = vm.dedicated
         if (

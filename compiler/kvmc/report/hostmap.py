@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kvmc.report.marks import Mark, Use, marks_of
+from kvmc.report.marks import Mark, Use, letters_of, marks_of
 from kvmc.report.style import printable
 from kvmc.units import format_kib
 
@@ -27,6 +27,7 @@ _SIGNS = {
     Use.SHARED: "s",
     Use.POOL: "p",
     Use.EXCLUDED: "-",
+    Use.FLOATING: "f",
     Use.STRANDED: "~",
     Use.FREE: ".",
 }
@@ -40,7 +41,7 @@ def draw(host: Host, plan: HostPlan | None, style: Style, width: int) -> str:
     marks = marks_of(host, plan)
     pen = _Pen(
         marks=marks,
-        letters=_letters(plan),
+        letters=letters_of(plan),
         digits=len(str(max(host.online, default=0))),
         style=style,
     )
@@ -131,21 +132,6 @@ def _join(row: Sequence[_Block]) -> list[str]:
             text += part + " " * (block.width + 3 - columns)
         lines.append(text.rstrip())
     return lines
-
-
-def _letters(plan: HostPlan | None) -> dict[str, str]:
-    """Return VM -> its letter: A to Z, then AA, AB and so on."""
-    names = [vm.name for vm in plan.vms] if plan else []
-    return {name: _letter(number) for number, name in enumerate(names)}
-
-
-def _letter(number: int) -> str:
-    text = ""
-    number += 1
-    while number:
-        number, rest = divmod(number - 1, 26)
-        text = chr(ord("A") + rest) + text
-    return text
 
 
 def _title(host: Host) -> str:

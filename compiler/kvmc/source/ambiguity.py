@@ -15,8 +15,12 @@ _TRUE = ("yes", "on", "y")
 _FALSE = ("no", "off", "n")
 
 
-def hint(text: str) -> str | None:
-    """Return a sentence that says who reads the text how, and what to write; see `ambiguity`."""
+def ambiguity(text: str) -> str | None:
+    """Return a hint for a string where a number or bool was wanted: `010`, `1:30`, `yes`.
+
+    It says who reads the text how, and what to write; None where every YAML reader takes the text
+    for a string.
+    """
     if not isinstance(resolve(text), str):
         return None
     if len(text) > MAX_DIGITS:

@@ -2,7 +2,7 @@
 
 Sources: YAML 1.2.2, 10.3.2 (core schema); YAML 1.1 types at yaml.org/type, as PyYAML has them.
 Whatever only one of the two reads as a number, bool, null or date stays a string here, and the
-schema stage says so where something else was wanted, with the hint of `ambiguity`.
+schema stage says so where something else was wanted, with the hint of `ambiguity.ambiguity`.
 """
 
 from __future__ import annotations
@@ -46,13 +46,3 @@ def resolve(text: str) -> Scalar:
         value = float(text)
         return value if math.isfinite(value) else text
     return text
-
-
-def ambiguity(text: str) -> str | None:
-    """Return a hint for a string where a number or bool was wanted: `010`, `1:30`, `yes`.
-
-    None where every YAML reader takes the text for a string.
-    """
-    from kvmc.source.ambiguity import hint
-
-    return hint(text)

@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kvmc.source.ambiguity import ambiguity
 from kvmc.source.problems import shown
-from kvmc.source.scalars import ambiguity, resolve
+from kvmc.source.scalars import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -218,5 +218,5 @@ class Vm:
         return CpuSet(v for s in self.tune.scheduler if s.realtime for v in s.vcpus)
 
     def cell_of(self, vcpu: int) -> int | None:
-        """The guest cell of a vCPU; None without cells."""
+        """Return the guest cell of a vCPU; None without cells."""
         return next((c.id for c in self.numa.cells if vcpu in c.cpus), None)

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any, Protocol
 
 from kvmc.diagnostics import error
-from kvmc.source.scalars import ambiguity
+from kvmc.source.ambiguity import ambiguity
 from kvmc.spec.phrases import both, either, expected, field, quoted, shown
 from kvmc.spec.suggest import closest, homes
 from kvmc.units import UNITS

@@ -6,15 +6,7 @@ from pathlib import Path
 import pytest
 
 from kvmc.host.probe import FolderTree, local_name, probe_file, probe_sysfs
-from tests.unit.host.trees import CPU, smt_host
-
-
-def write(root: Path, files: dict[str, str]) -> Path:
-    for path, text in files.items():
-        file = root / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text)
-    return root
+from tests.unit.host.trees import CPU, smt_host, write
 
 
 def test_a_captured_folder(tmp_path: Path) -> None:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
 CPU = "sys/devices/system/cpu"
 NODE = "sys/devices/system/node"
 
@@ -78,3 +83,12 @@ def plain(count: int) -> dict[str, str]:
     for cpu in range(count):
         files |= cpu_files(cpu, siblings=str(cpu), package=0, package_cpus=f"0-{count - 1}")
     return files
+
+
+def write(root: Path, files: dict[str, str]) -> Path:
+    """Make a real folder of a tree; return it."""
+    for path, text in files.items():
+        file = root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    return root

@@ -7,7 +7,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kvmc.source.scalars import MAX_DIGITS, ambiguity, resolve
+from kvmc.source.ambiguity import ambiguity
+from kvmc.source.scalars import MAX_DIGITS, resolve
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,10 @@
+"""A search that may try a single placement."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pytest
+
+
+def patch(monkeypatch: "pytest.MonkeyPatch") -> None:
+    monkeypatch.setattr("kvmc.planner.setup.BUDGET", 1)

@@ -1,0 +1,179 @@
+"""A real Linux guest for tests: Debian's cloud kernel, busybox, and a report on the serial line.
+
+    kernel, initrd = kernel_and_initrd(tmp_path)   skips where there is none, fails where CI is set
+    start QEMU with both, CMDLINE, and the serial line in a file
+    wait_for(serial, READY, seconds)               waits for a line, returns the whole text
+    report(text)                                   what the guest sees of its CPUs and memory
+
+The guest brings CPUs online that were hot-added, and prints `kvmc-online LIST` at each change. It
+never ends by itself.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import re
+import subprocess
+import time
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from tests.support.paths import REPO
+
+CMDLINE = "console=ttyS0 quiet panic=-1"
+"""The kernel's command line: the report goes to the first serial line."""
+READY = "kvmc-ready"
+"""The line that ends the report."""
+
+_FETCH_SECONDS = 300
+_INIT = r"""#!/bin/busybox sh
+/bin/busybox mount -t proc proc /proc
+/bin/busybox mount -t sysfs sysfs /sys
+/bin/busybox mount -t devtmpfs dev /dev
+exec >/dev/ttyS0 2>&1 </dev/null
+cd /sys/devices/system
+echo
+echo kvmc-cpuinfo
+/bin/busybox cat /proc/cpuinfo
+for node in node/node[0-9]*; do
+    echo kvmc-node ${node##*/node} $(/bin/busybox cat $node/cpulist) \
+        $(/bin/busybox awk '/MemTotal/ {print $4}' $node/meminfo)
+done
+for cpu in cpu/cpu[0-9]*; do
+    echo kvmc-cpu ${cpu##*/cpu} $(/bin/busybox cat $cpu/topology/physical_package_id \
+        $cpu/topology/die_id $cpu/topology/core_id $cpu/topology/thread_siblings_list)
+done
+echo kvmc-ready
+last=
+while :; do
+    for online in cpu/cpu[0-9]*/online; do
+        [ "$(/bin/busybox cat $online)" = 1 ] || echo 1 >$online
+    done 2>/dev/null
+    now=$(/bin/busybox cat cpu/online)
+    [ "$now" = "$last" ] || echo kvmc-online $now
+    last=$now
+    /bin/busybox sleep 0.2
+done
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuestCpu:
+    """A CPU as the guest's sysfs shows it."""
+
+    socket: int
+    die: int
+    core: int
+    siblings: str
+    """CPU list of the threads of its core, itself included."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuestReport:
+    """What the guest printed."""
+
+    cpuinfo: str
+    """Its /proc/cpuinfo."""
+    cpus: dict[int, GuestCpu]
+    nodes: dict[int, tuple[str, int]]
+    """Node -> its CPU list and its MemTotal in KiB (the kernel's own share is missing)."""
+    online: tuple[str, ...]
+    """The CPU lists that were online, one after the other."""
+
+
+def kernel_and_initrd(folder: Path) -> tuple[Path, Path]:
+    """Return the paths of a kernel and of an initramfs; the latter is written into the folder.
+
+    Both are readable by every user, as libvirt's QEMU is another one; the folder is not changed.
+    """
+    source = _sources()
+    initrd = folder / "kvmc-guest.cpio.gz"
+    if not initrd.exists():
+        initrd.write_bytes(_initramfs((source / "busybox").read_bytes()))
+        initrd.chmod(0o644)
+    return source / "vmlinuz", initrd
+
+
+def wait_for(serial: Path, line: str, seconds: float = 60) -> str:
+    """Return the serial file's text once it has a line that starts so; else fail the test."""
+    end = time.monotonic() + seconds
+    wanted = re.compile(rf"^{re.escape(line)}\b", re.MULTILINE)
+    while True:
+        text = serial.read_text("utf-8", "replace").replace("\r", "") if serial.exists() else ""
+        if wanted.search(text):
+            return text
+        if time.monotonic() > end:
+            pytest.fail(f"no {line!r} from the guest in {seconds} s; it said: {text[-2000:]}")
+        time.sleep(0.1)
+
+
+def report(text: str) -> GuestReport:
+    """Read what the guest printed on its serial line."""
+    clean = text.replace("\r", "")
+    info = re.search(r"^kvmc-cpuinfo\n(.*?)^kvmc-node", clean, re.MULTILINE | re.DOTALL)
+    cpus = re.findall(r"^kvmc-cpu (\d+) (\d+) (\d+) (\d+) (\S+)$", clean, re.MULTILINE)
+    # A node without CPUs has an empty list.
+    nodes = re.findall(r"^kvmc-node (\d+) (?:(\S+) )?(\d+)$", clean, re.MULTILINE)
+    return GuestReport(
+        cpuinfo=info[1] if info else "",
+        cpus={
+            int(i): GuestCpu(socket=int(s), die=int(d), core=int(c), siblings=t)
+            for i, s, d, c, t in cpus
+        },
+        nodes={int(i): (cpulist, int(kib)) for i, cpulist, kib in nodes},
+        online=tuple(re.findall(r"^kvmc-online (\S+)$", clean, re.MULTILINE)),
+    )
+
+
+def _absent(reason: str) -> NoReturn:
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def _sources() -> Path:
+    found = _fetched()
+    if isinstance(found, str):
+        _absent(f"no kernel for a guest: {found}")
+    return found
+
+
+@cache
+def _fetched() -> Path | str:
+    """Return the folder that .ci/guest-kernel filled, or why it could not."""
+    try:
+        done = subprocess.run(
+            [str(REPO / ".ci" / "guest-kernel")],
+            capture_output=True,
+            text=True,
+            timeout=_FETCH_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as reason:
+        return str(reason)
+    return Path(done.stdout.strip()) if done.returncode == 0 else done.stderr.strip()
+
+
+def _initramfs(busybox: bytes) -> bytes:
+    """Return a compressed cpio archive (newc) that holds busybox and /init."""
+    folders = ("bin", "dev", "proc", "sys")
+    entries = [_entry(name, 0o040755) for name in folders]
+    entries.append(_entry("bin/busybox", 0o100755, busybox))
+    entries.append(_entry("init", 0o100755, _INIT.encode()))
+    entries.append(_entry("dev/console", 0o020600, device=(5, 1)))
+    entries.append(_entry("TRAILER!!!", 0))
+    return gzip.compress(b"".join(entries), compresslevel=1, mtime=0)
+
+
+def _entry(name: str, mode: int, content: bytes = b"", device: tuple[int, int] = (0, 0)) -> bytes:
+    """Return one member; the format: Documentation/driver-api/early-userspace/buffer-format.rst."""
+    path = name.encode() + b"\0"
+    inode = sum(path) * len(path)  # only its being there matters: nothing is hard-linked
+    fields = (inode, mode, 0, 0, 1, 0, len(content), 0, 0, *device, len(path), 0)
+    head = b"070701" + b"".join(b"%08X" % field for field in fields) + path
+    return head + bytes(-len(head) % 4) + content + bytes(-len(content) % 4)
