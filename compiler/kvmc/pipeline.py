@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from kvmc.diagnostics import Diagnostic, Outcome, error, locate
@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from kvmc.diagnostics import Locator
     from kvmc.files import Text
     from kvmc.host.model import Host
-    from kvmc.render.model import Artifact
+    from kvmc.planner.lock import Lock
+    from kvmc.planner.relock import Changes
+    from kvmc.render.model import Artifact, Job
     from kvmc.source.document import Document
     from kvmc.spec.model import Vm
 
@@ -26,6 +28,8 @@ class Repository:
     vms: tuple[Vm, ...] = ()
     hosts: tuple[Host, ...] = ()
     documents: tuple[Document, ...] = ()
+    locks: Mapping[str, Lock] = field(default_factory=dict)
+    """By the name of the host whose description they stand beside."""
 
     def locators(self) -> dict[tuple[str, int], Locator]:
         """Return what turns places into lines and columns."""
@@ -91,6 +95,27 @@ def _same_host_twice(hosts: Sequence[Host]) -> list[Diagnostic]:
     return found
 
 
+def with_locks(repository: Repository, texts: Mapping[str, Text]) -> Outcome[Repository]:
+    """Add the locks; `texts` maps the name of a host to the lock file beside its description."""
+    from kvmc.planner.lock import load_lock
+    from kvmc.source.reader import read
+
+    diagnostics: list[Diagnostic] = []
+    documents: list[Document] = []
+    locks: dict[str, Lock] = {}
+    for host, text in texts.items():
+        source = read(text.content, text.name)
+        diagnostics += source.diagnostics
+        for document in source.value or ():
+            lock = load_lock(document)
+            diagnostics += lock.diagnostics
+            documents.append(document)
+            if lock.value is not None:
+                locks[host] = lock.value
+    added = replace(repository, documents=(*repository.documents, *documents), locks=locks)
+    return Outcome(added, tuple(diagnostics))
+
+
 def report(diagnostics: Iterable[Diagnostic], repository: Repository) -> tuple[Diagnostic, ...]:
     """Give the diagnostics their lines and columns, and sort them."""
     return locate(diagnostics, repository.locators())
@@ -114,6 +139,8 @@ class Planned:
 
     plan: Plan
     vms: Mapping[tuple[str | None, str], Vm]
+    locks: Mapping[str, tuple[Lock, Changes]] = field(default_factory=dict)
+    """Host -> the lock that the plan makes, and how it differs from the one there is."""
 
     @property
     def files(self) -> dict[tuple[str | None, str], str]:
@@ -124,32 +151,76 @@ class Planned:
 EMPTY = Planned(plan=Plan(hosts=()), vms={})
 
 
-def plan(vms: Sequence[Vm], hosts: Sequence[Host], forced: str | None) -> Outcome[Planned]:
-    """Find each VM's host, and plan every host that got one.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """How to plan."""
 
-    `forced` is the name that --host stands for; it wins over `host:` in a spec.
-    """
-    from kvmc.planner.plan import plan_host
+    forced: str | None = None
+    """The name that --host stands for; it wins over `host:` in a spec."""
+    replan: bool = False
+    """Free what the lock holds."""
+    whole: bool = True
+    """Whether the VMs are all there are, so that what the lock holds for others is gone."""
 
-    by_name = {host.name: host for host in hosts}
+
+def plan(repository: Repository, wishes: Wishes) -> Outcome[Planned]:
+    """Find each VM's host, and plan every host that got one, with what its lock holds."""
+    by_name = {host.name: host for host in repository.hosts}
     groups: dict[str | None, list[Vm]] = {}
     diagnostics: list[Diagnostic] = []
     undecided: list[Vm] = []
-    for vm in vms:
-        home = _home(vm, by_name, forced)
+    for vm in repository.vms:
+        home = _home(vm, by_name, wishes.forced)
         diagnostics += home.diagnostics
         if home.value is not None:
             groups.setdefault(home.value or None, []).append(vm)
         elif not home.diagnostics:
             undecided.append(vm)
     diagnostics += _say_where_they_fit(undecided, by_name, groups)
+    if wishes.whole:
+        for name in repository.locks:
+            groups.setdefault(name, [])
     plans: list[HostPlan] = []
+    locks: dict[str, tuple[Lock, Changes]] = {}
     for name in sorted(groups, key=lambda n: n or ""):
-        planned = plan_host(groups[name], by_name[name] if name else None)
-        diagnostics += planned.diagnostics
-        plans += [planned.value] if planned.value else []
+        host, lock = (by_name[name], repository.locks.get(name)) if name else (None, None)
+        found = _plan_one(groups[name], host, lock, wishes)
+        diagnostics += found.diagnostics
+        if found.value is not None:
+            plans.append(found.value[0])
+            if name and found.value[1]:
+                locks[name] = found.value[1]
     by_key = {(name, vm.name): vm for name, group in groups.items() for vm in group}
-    return Outcome(Planned(plan=Plan(hosts=tuple(plans)), vms=by_key), tuple(diagnostics))
+    planned = Planned(plan=Plan(hosts=tuple(plans)), vms=by_key, locks=locks)
+    return Outcome(planned, tuple(diagnostics))
+
+
+def _plan_one(
+    vms: Sequence[Vm], host: Host | None, lock: Lock | None, wishes: Wishes
+) -> Outcome[tuple[HostPlan, tuple[Lock, Changes] | None]]:
+    """Plan one host with its lock; no value where the lock cannot be built upon."""
+    from kvmc.planner.plan import plan_host
+    from kvmc.planner.relock import check_lock, mark_moved, relock, say_changes
+
+    names = {vm.name: vm for vm in vms}
+    held = list(lock.held) if lock else []
+    if wishes.whole:
+        held = [line for line in held if line.name in names]
+    if wishes.replan:
+        held = [line for line in held if line.name not in names]
+    elif lock is not None and host is not None:
+        wrong = check_lock(replace(lock, held=tuple(held)), host, vms)
+        if wrong:
+            return Outcome(None, wrong)
+    planned = plan_host(vms, host, held)
+    if planned.value is None or host is None:
+        return Outcome((planned.value, None) if planned.value else None, planned.diagnostics)
+    after, changes = relock(planned.value, names, lock, whole=wishes.whole)
+    marked = mark_moved(planned.value, changes)
+    said: tuple[Diagnostic, ...] = ()
+    if host.place is not None:
+        said = tuple(say_changes(changes, marked, lock, names, replan=wishes.replan))
+    return Outcome((marked, (after, changes)), (*planned.diagnostics, *said))
 
 
 def _home(vm: Vm, hosts: Mapping[str, Host], forced: str | None) -> Outcome[str]:
@@ -187,6 +258,25 @@ def _say_where_they_fit(
     return found
 
 
+def jobs(
+    planned: Planned, bases: Mapping[tuple[str, str], bytes]
+) -> tuple[tuple[str | None, Job], ...]:
+    """Return (host name or None, what to render) of every placed VM, in the plan's order.
+
+    `bases` maps (spec's file, its `base:` path) to the base's bytes.
+    """
+    from kvmc.render.model import Job
+
+    found: list[tuple[str | None, Job]] = []
+    for host in planned.plan.hosts:
+        name = host.host.name if host.host else None
+        for placed in host.vms:
+            vm = planned.vms[name, placed.name]
+            base = bases.get((vm.place.file, vm.machine.base or ""))
+            found.append((name, Job(vm=vm, plan=placed, base=base)))
+    return tuple(found)
+
+
 def build(
     planned: Planned, bases: Mapping[tuple[str, str], bytes], target: str
 ) -> Outcome[tuple[Artifact, ...]]:
@@ -194,19 +284,14 @@ def build(
 
     `bases` maps (spec's file, its `base:` path) to the base's bytes.
     """
-    from kvmc.render.model import Job
     from kvmc.render.registry import TARGETS
 
     artifacts: list[Artifact] = []
     diagnostics: list[Diagnostic] = []
-    for host in planned.plan.hosts:
-        name = host.host.name if host.host else None
-        for placed in host.vms:
-            vm = planned.vms[name, placed.name]
-            base = bases.get((vm.place.file, vm.machine.base or ""))
-            rendered = TARGETS[target](Job(vm=vm, plan=placed, base=base))
-            diagnostics += rendered.diagnostics
-            if rendered.value is not None:
-                path = f"{name}/{rendered.value.name}" if name else rendered.value.name
-                artifacts.append(replace(rendered.value, name=path))
+    for name, job in jobs(planned, bases):
+        rendered = TARGETS[target](job)
+        diagnostics += rendered.diagnostics
+        if rendered.value is not None:
+            path = f"{name}/{rendered.value.name}" if name else rendered.value.name
+            artifacts.append(replace(rendered.value, name=path))
     return Outcome(tuple(artifacts), tuple(diagnostics))

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 from kvmc import files, pipeline
 from kvmc.commands import inputs
 from kvmc.commands.result import Failure
-from kvmc.diagnostics import Diagnostic, Place, Severity, error
+from kvmc.diagnostics import Diagnostic, Place, error
+from kvmc.report.style import printable
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from kvmc.commands.result import Result, View
     from kvmc.render.model import Artifact
@@ -24,7 +25,7 @@ def run(options: argparse.Namespace, _view: View) -> Result:
     read = inputs.read(options)
     if not read.failed:
         read, planned = inputs.plan(options, read)
-    if _stops(read.diagnostics, options):
+    if inputs.stops(read.diagnostics, options):
         return read.result(document=_document(()))
     one = len(planned.vms) == 1
     if options.output is None and options.format == "text" and not one:
@@ -33,50 +34,31 @@ def run(options: argparse.Namespace, _view: View) -> Result:
             f"there are {len(planned.vms)} VMs to build; name the file of one, "
             "or say where to write with -o DIR",
         )
-    bases, missing = _bases(planned)
+    bases, missing = inputs.read_bases(planned)
     read = replace(read, diagnostics=(*read.diagnostics, *missing))
     if missing:
         return read.result(document=_document(()))
     built = pipeline.build(planned, bases, options.target)
     read = replace(read, diagnostics=(*read.diagnostics, *built.diagnostics))
-    if _stops(read.diagnostics, options):
+    if inputs.stops(read.diagnostics, options):
         return read.result(document=_document(()))
     artifacts = built.value or ()
     if options.output is not None:
         said, failed = _write(Path(options.output), artifacts)
+        locked, unlocked = inputs.write_locks(read, planned)
+        said, failed = said + locked, (*failed, *unlocked)
+        read = replace(read, diagnostics=tuple(d for d in read.diagnostics if d.code != "KV527"))
         return read.result(failed, document=_document(artifacts), said=said)
     text = "".join(artifact.text for artifact in artifacts)
     return read.result(document=_document(artifacts), output=text)
 
 
-def _stops(diagnostics: Iterable[Diagnostic], options: argparse.Namespace) -> bool:
-    return any(
-        d.is_error or (options.strict and d.severity is Severity.WARNING) for d in diagnostics
-    )
-
-
 def _document(artifacts: Iterable[Artifact]) -> dict[str, object]:
-    rendered = [{"name": a.name, "text": a.text} for a in artifacts]
+    rendered = [
+        {"name": a.name, "text": a.text} | ({"argv": list(a.argv)} if a.argv else {})
+        for a in artifacts
+    ]
     return {"kvmc": "v1", "kind": "build", "artifacts": rendered}
-
-
-def _bases(
-    planned: pipeline.Planned,
-) -> tuple[Mapping[tuple[str, str], bytes], tuple[Diagnostic, ...]]:
-    """Read the base documents that the VMs name; a missing one is said at the spec's `base:`."""
-    bases: dict[tuple[str, str], bytes] = {}
-    missing: list[Diagnostic] = []
-    for vm in planned.vms.values():
-        base = vm.machine.base
-        if base is None:
-            continue
-        read = files.read_base(vm.place.file, base)
-        if read.value is None:
-            reason = read.diagnostics[0].message
-            missing.append(error("KV190", f"base {base}: {reason}", vm.place.at("base")))
-        else:
-            bases[vm.place.file, base] = read.value
-    return bases, tuple(missing)
 
 
 def _write(folder: Path, artifacts: Iterable[Artifact]) -> tuple[str, tuple[Diagnostic, ...]]:
@@ -89,5 +71,5 @@ def _write(folder: Path, artifacts: Iterable[Artifact]) -> tuple[str, tuple[Diag
         except OSError as reason:
             text = (reason.strerror or "cannot be written").lower()
             return said, (error("KV192", text, Place(file=str(target))),)
-        said += f"{'wrote' if changed else 'unchanged'} {target}\n"
+        said += f"{'wrote' if changed else 'unchanged'} {printable(str(target))}\n"
     return said, ()

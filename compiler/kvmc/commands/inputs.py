@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from kvmc import files, pipeline
 from kvmc.commands.result import Result
-from kvmc.diagnostics import Diagnostic, note
+from kvmc.diagnostics import Diagnostic, Place, Severity, error, note
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Mapping
 
     from kvmc.files import Text
     from kvmc.host.model import Host
@@ -33,7 +33,7 @@ class Inputs:
         """Whether planning would work on incomplete input."""
         return any(d.is_error for d in self.diagnostics)
 
-    def result(self, extra: Iterable[Diagnostic] = (), **more: Any) -> Result:
+    def result(self, extra: Iterable[Diagnostic] = (), **more: Any) -> Result:  # noqa: ANN401 (Result's fields)
         """Return a Result with all diagnostics located in the texts read."""
         from kvmc.source.document import text_lines
 
@@ -57,13 +57,44 @@ def read(options: argparse.Namespace) -> Inputs:
     unique = files.unique(texts)
     checked = pipeline.check(unique)
     repository = checked.value or pipeline.Repository()
-    inputs = Inputs(
-        texts=unique,
+    if not repository.documents and not diagnostics and not checked.diagnostics:
+        wanted = (options.paths or ["."])[0]
+        diagnostics.append(error("KV191", "no kvmc document was found", Place(file=wanted)))
+    locks = _read_locks(repository)
+    locked = pipeline.with_locks(repository, locks)
+    repository = locked.value or repository
+    return Inputs(
+        texts=(*unique, *locks.values()),
         repository=repository,
         forced=_forced(options.host, host_file, repository.hosts),
-        diagnostics=(*diagnostics, *checked.diagnostics),
+        diagnostics=(*diagnostics, *checked.diagnostics, *locked.diagnostics),
     )
-    return inputs
+
+
+def _read_locks(repository: pipeline.Repository) -> dict[str, Text]:
+    """Return host name -> the lock file beside its description, where there is one."""
+    found: dict[str, Text] = {}
+    for host in repository.hosts:
+        path = lock_path(host)
+        if path is not None and path.is_file():
+            text = files.read_text(path)
+            if text.value is not None:
+                found[host.name] = text.value
+    return found
+
+
+def lock_path(host: Host) -> Path | None:
+    """Return where a host's lock is, `hosts/NAME.lock.yaml`; None for a host without a file."""
+    if host.place is None or host.place.file == "<stdin>":
+        return None
+    file = Path(host.place.file)
+    return file.with_name(f"{file.stem}.lock.yaml")
+
+
+def whole(options: argparse.Namespace) -> bool:
+    """Whether the PATHs are a whole repository: a folder that holds hosts/ is among them."""
+    paths = [Path(path) for path in options.paths or ["."]]
+    return any(path.is_dir() and (path / "hosts").is_dir() for path in paths)
 
 
 def _host_file(option: str | None) -> Path | None:
@@ -87,10 +118,39 @@ def _same(name: str, path: Path) -> bool:
 def plan(options: argparse.Namespace, inputs: Inputs) -> tuple[Inputs, pipeline.Planned]:
     """Plan what was read; this machine is probed where a VM needs a host and there is none."""
     inputs = _with_this_machine(options, inputs)
-    repository = inputs.repository
-    planned = pipeline.plan(repository.vms, repository.hosts, inputs.forced)
-    merged = replace(inputs, diagnostics=(*inputs.diagnostics, *planned.diagnostics))
-    return merged, planned.value or pipeline.EMPTY
+    wishes = pipeline.Wishes(forced=inputs.forced, replan=options.replan, whole=whole(options))
+    planned = pipeline.plan(inputs.repository, wishes)
+    value = planned.value or pipeline.EMPTY
+    found = [*inputs.diagnostics, *planned.diagnostics]
+    if options.locked:
+        found = [d for d in found if d.code != "KV527"] + list(_unlocked(value))
+    return replace(inputs, diagnostics=tuple(found)), value
+
+
+def _unlocked(planned: pipeline.Planned) -> Iterator[Diagnostic]:
+    """Yield an error for each host whose lock would change (--locked)."""
+    for host, (lock, changes) in planned.locks.items():
+        if changes:
+            message = f"the lock of {host} would change: {changes.words()}"
+            yield error("KV525", message, lock.place, hint="run `kvmc lock` and commit the file")
+
+
+def write_locks(inputs: Inputs, planned: pipeline.Planned) -> tuple[str, tuple[Diagnostic, ...]]:
+    """Write the lock of every planned host; return what was done, and what could not be."""
+    from kvmc.planner.lock import dump_lock
+
+    said = ""
+    for host in inputs.repository.hosts:
+        path = lock_path(host)
+        if path is None or host.name not in planned.locks:
+            continue
+        try:
+            changed = files.write_atomically(path, dump_lock(planned.locks[host.name][0]))
+        except OSError as reason:
+            text = (reason.strerror or "cannot be written").lower()
+            return said, (error("KV192", text, Place(file=str(path))),)
+        said += f"{'wrote' if changed else 'unchanged'} {path}\n"
+    return said, ()
 
 
 def _with_this_machine(options: argparse.Namespace, inputs: Inputs) -> Inputs:
@@ -119,4 +179,30 @@ def _with_this_machine(options: argparse.Namespace, inputs: Inputs) -> Inputs:
         repository=replace(repository, hosts=(*repository.hosts, host)),
         forced=host.name if asked else inputs.forced,
         diagnostics=(*inputs.diagnostics, *probed.diagnostics, *said),
+    )
+
+
+def read_bases(
+    planned: pipeline.Planned,
+) -> tuple[Mapping[tuple[str, str], bytes], tuple[Diagnostic, ...]]:
+    """Read the base documents that the VMs name; a missing one is said at the spec's `base:`."""
+    bases: dict[tuple[str, str], bytes] = {}
+    missing: list[Diagnostic] = []
+    for vm in planned.vms.values():
+        base = vm.machine.base
+        if base is None:
+            continue
+        read = files.read_base(vm.place.file, base)
+        if read.value is None:
+            reason = read.diagnostics[0].message
+            missing.append(error("KV190", f"base {base}: {reason}", vm.place.at("base")))
+        else:
+            bases[vm.place.file, base] = read.value
+    return bases, tuple(missing)
+
+
+def stops(diagnostics: Iterable[Diagnostic], options: argparse.Namespace) -> bool:
+    """Whether a command ends before its work: an error, or with --strict a warning."""
+    return any(
+        d.is_error or (options.strict and d.severity is Severity.WARNING) for d in diagnostics
     )

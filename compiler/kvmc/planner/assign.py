@@ -41,7 +41,7 @@ def assign(
         for group, choices in zip(placement.groups, cuts, strict=True):
             for width, items in group.items:
                 places = _draw(host, demand, stock, items)
-                units = [u for u in choices[group.cut].units if len(u) == width]
+                units = [u for u in choices[group.cut].units() if len(u) == width]
                 vcpus.update(_pair(units, places))
         extra = [
             cpu

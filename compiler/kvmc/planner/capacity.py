@@ -49,10 +49,12 @@ def _floats(demand: Demand, now: Situation) -> str:
         return ""
     if not policy.shared:
         return f"needs {many(wanted, 'shared vCPU')}, and {now.host.name} has no shared set"
-    total = int(policy.overcommit * len(policy.shared & now.host.online))
+    online = policy.shared & now.host.online
+    total = int(policy.overcommit * len(online))
     return (
         f"needs {many(wanted, 'shared vCPU')}; the shared set carries {total} "
-        f"({many(len(policy.shared), 'CPU')} x {policy.overcommit:g}), {now.state.all_floats} are left"
+        f"({many(len(online), 'CPU')} x {policy.overcommit:g}), "
+        f"{now.state.all_floats} are left"
     )
 
 

@@ -13,25 +13,30 @@ from typing import TYPE_CHECKING
 from kvmc.cpuset import EMPTY, CpuSet, union
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from kvmc.host.model import Host
     from kvmc.spec.model import Vm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """What one VM's spec says of host CPUs by number."""
+    """Host CPUs that are spoken for, by number."""
 
-    vm: Vm
-    dedicated: CpuSet
-    floating: CpuSet
+    name: str
+    """The VM, or a domain that nobody declared."""
+    prefers: bool
+    """Whether its cores may be shared under core_sharing: allow."""
+    dedicated: CpuSet = EMPTY
+    floating: CpuSet = EMPTY
 
 
-def claims(vms: Sequence[Vm]) -> tuple[Claim, ...]:
-    """Return the claims of all VMs that make any, in the order given."""
-    found = (Claim(vm=vm, dedicated=_single(vm), floating=_floating(vm)) for vm in vms)
-    return tuple(claim for claim in found if claim.dedicated or claim.floating)
+def claim_of(vm: Vm) -> Claim:
+    """Return what a VM's spec says of host CPUs by number; both sets are empty for most."""
+    return Claim(
+        name=vm.name,
+        prefers=vm.pin.threads == "prefer",
+        dedicated=_single(vm),
+        floating=_floating(vm),
+    )
 
 
 def _single(vm: Vm) -> CpuSet:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from kvmc.cpuset import CpuSet
 from kvmc.diagnostics import Diagnostic, Place, error, warning
+from kvmc.planner.claims import claim_of
 from kvmc.planner.guest import threads_of_map
 
 if TYPE_CHECKING:
@@ -16,18 +17,24 @@ if TYPE_CHECKING:
     from kvmc.spec.model import Vm
 
 
-def check_claims(claims: Sequence[Claim], host: Host) -> dict[str, list[Diagnostic]]:
+def check_numbers(
+    vms: Sequence[Vm], held: Sequence[Claim], host: Host
+) -> dict[str, list[Diagnostic]]:
     """Return VM name -> what is wrong with the CPUs that its spec names by number.
 
-    The claims are by name; where two contradict each other the later one is refused.
+    The VMs are by name; where two contradict each other the later one is refused, and so is one
+    that contradicts what is held already.
     """
     found: dict[str, list[Diagnostic]] = {}
-    accepted: list[Claim] = []
-    for claim in claims:
-        mine = [*_unusable(claim, host), *_twice(claim), *_inside(claim.vm, host)]
+    accepted = list(held)
+    for vm in vms:
+        claim = claim_of(vm)
+        if not claim.dedicated and not claim.floating:
+            continue
+        mine = [*_unusable(vm, host), *_twice(vm), *_inside(vm, host)]
         for other in accepted:
-            mine += _conflicts(claim, other, host)
-        found[claim.vm.name] = mine
+            mine += _conflicts(vm, claim, other, host) if other.name != vm.name else ()
+        found[vm.name] = mine
         if not any(d.is_error for d in mine):
             accepted.append(claim)
     return found
@@ -42,7 +49,7 @@ def _named(vm: Vm) -> Iterator[tuple[str, CpuSet, bool, Place]]:
             yield f"pin.{name}", place, False, vm.place.at("pin", name)
 
 
-def _unusable(claim: Claim, host: Host) -> Iterator[Diagnostic]:
+def _unusable(vm: Vm, host: Host) -> Iterator[Diagnostic]:
     """Yield an error for each CPU that contract section 4, rules 2 and 4, forbid."""
     policy = host.policy
     beside_shared = CpuSet(
@@ -51,7 +58,7 @@ def _unusable(claim: Claim, host: Host) -> Iterator[Diagnostic]:
         if not policy.shared.isdisjoint(CpuSet(core.cpus))
         for cpu in core.cpus
     )
-    for who, cpus, alone, place in _named(claim.vm):
+    for who, cpus, alone, place in _named(vm):
         bad = [("not online", cpus - host.online), ("pooled", cpus & policy.pooled)]
         if alone:
             bad.append(("reserved", cpus & policy.reserved))
@@ -59,14 +66,14 @@ def _unusable(claim: Claim, host: Host) -> Iterator[Diagnostic]:
         for what, wrong in bad:
             if wrong:
                 word = "CPUs" if len(wrong) > 1 else "CPU"
-                message = f"{who} of {claim.vm.name} is on {word} {wrong}, {what} on {host.name}"
+                message = f"{who} of {vm.name} is on {word} {wrong}, {what} on {host.name}"
                 yield error("KV510", message, place)
 
 
-def _twice(claim: Claim) -> Iterator[Diagnostic]:
+def _twice(vm: Vm) -> Iterator[Diagnostic]:
     """Yield an error for each CPU that two vCPUs of one VM are pinned to alone."""
     users: dict[int, list[int]] = {}
-    for vcpu, cpus in claim.vm.pin.map:
+    for vcpu, cpus in vm.pin.map:
         if len(cpus) == 1:
             users.setdefault(cpus.first, []).append(vcpu)
     for cpu, vcpus in sorted(users.items()):
@@ -74,14 +81,14 @@ def _twice(claim: Claim) -> Iterator[Diagnostic]:
             names = ", ".join(map(str, vcpus))
             yield error(
                 "KV511",
-                f"vCPUs {names} of {claim.vm.name} are all pinned to CPU {cpu}",
-                claim.vm.place.at("pin", "map", vcpus[1]),
+                f"vCPUs {names} of {vm.name} are all pinned to CPU {cpu}",
+                vm.place.at("pin", "map", vcpus[1]),
             )
 
 
-def _conflicts(claim: Claim, other: Claim, host: Host) -> Iterator[Diagnostic]:
+def _conflicts(vm: Vm, claim: Claim, other: Claim, host: Host) -> Iterator[Diagnostic]:
     """Yield an error for each core on which two VMs contradict each other by number."""
-    both_prefer = claim.vm.pin.threads == other.vm.pin.threads == "prefer"
+    both_prefer = claim.prefers and other.prefers
     may_share = host.policy.core_sharing == "allow" and both_prefer
     for core in host.cores:
         cpus = CpuSet(core.cpus)
@@ -94,10 +101,9 @@ def _conflicts(claim: Claim, other: Claim, host: Host) -> Iterator[Diagnostic]:
             named = same or mine | theirs | floats_here
             yield error(
                 "KV511",
-                f"{claim.vm.name} and {other.vm.name} both name CPUs of one core of "
-                f"{host.name}: {named}",
-                claim.vm.place.at("pin"),
-                hint=f"{other.vm.name} comes first by name, so {claim.vm.name} is refused",
+                f"{vm.name} and {other.name} both name CPUs of one core of {host.name}: {named}",
+                vm.place.at("pin"),
+                hint=f"{other.name} comes first, so {vm.name} is refused",
             )
 
 

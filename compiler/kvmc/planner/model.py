@@ -87,6 +87,8 @@ class HostPlan:
     host: Host | None
     vms: tuple[VmPlan, ...]
     unplaced: tuple[Unplaced, ...] = ()
+    others: tuple[tuple[str, CpuSet], ...] = ()
+    """(name, CPUs of its own) of VMs that only the lock knows of, in a run over a few specs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

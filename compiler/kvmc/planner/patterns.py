@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TYPE_CHECKING, NamedTuple
 
-from kvmc.planner.demand import partitions
+from kvmc.planner.cuts import partitions
 from kvmc.planner.problem import (
     FRESH,
     MIXED,
@@ -31,7 +31,8 @@ from kvmc.planner.problem import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from kvmc.planner.demand import Cut, Demand, Group
+    from kvmc.planner.cuts import Cut
+    from kvmc.planner.demand import Demand, Group
     from kvmc.planner.problem import Problem
 
 Widths = tuple[tuple[int, int], ...]
@@ -127,7 +128,7 @@ def _node_sets(  # noqa: PLR0913 (all of it is what the choice depends on)
     problem: Problem, demand: Demand, view: int, group: Group, cut: Cut, done: _Partial
 ) -> Iterator[frozenset[int | None]]:
     """Yield the sets of nodes worth trying for a group, small and tight ones first."""
-    if not cut.units and not group.bound:
+    if not cut.count and not group.bound:
         yield frozenset()
         return
     taken = frozenset().union(*done.spans) if group.bound else frozenset()
@@ -135,7 +136,7 @@ def _node_sets(  # noqa: PLR0913 (all of it is what the choice depends on)
     for core_class, count in done.state.cores.items():
         if _fits(core_class, view, 1, demand, problem):
             free[problem.bins[core_class.bin].node] += count
-    need = len(cut.units)
+    need = cut.count
     usable = [
         n
         for n in problem.nodes

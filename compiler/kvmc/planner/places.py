@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kvmc.cpuset import EMPTY, CpuSet, union
+from kvmc.planner.assign import Seats
 from kvmc.planner.guest import threads_of_map, topology_of
 from kvmc.planner.model import CellPlan, IothreadPin, VcpuPin, VmPlan
 
@@ -12,8 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from kvmc.host.model import Host
-    from kvmc.planner.assign import Seats
-    from kvmc.planner.problem import VmPlacement
+    from kvmc.planner.held import Held
     from kvmc.spec.model import ThreadPlace, Vm
 
 
@@ -51,15 +51,25 @@ def by_hand(vm: Vm, host: Host | None, extra: tuple[int, ...] = ()) -> VmPlan:
     return _with_threads(vm, host, vcpus, cells, extra, None if threads is None else threads)
 
 
-def placed(vm: Vm, host: Host, seats: Seats, placement: VmPlacement, threads: int) -> VmPlan:
-    """Return the plan of a VM that the search has placed."""
-    nodes = _nodes(vm, host, seats, placement)
+def kept(vm: Vm, host: Host, held: Held) -> VmPlan:
+    """Return the plan of a VM that stays where the lock holds it."""
+    own = {v: cpus.first for v, cpus in enumerate(held.cpus) if cpus}
+    cells = {b.cell if b.cell >= 0 else None: b.node for b in held.bookings}
+    seats = Seats(vcpus=own, extra=held.isolated)
+    return placed(vm, host, seats, cells, held.siblings)
+
+
+def placed(
+    vm: Vm, host: Host, seats: Seats, bound: Mapping[int | None, int | None], threads: int
+) -> VmPlan:
+    """Return the plan of a VM with seats; `bound` maps a cell (None: the VM) to its host node."""
+    nodes = _nodes(vm, host, seats, bound)
     vcpus = []
     for vcpu in range(vm.cpu.max):
         if vcpu in seats.vcpus:
             vcpus.append(_pin(vm, vcpu, CpuSet([seats.vcpus[vcpu]]), dedicated=True))
         else:
-            vcpus.append(_pin(vm, vcpu, _floating(vm, vcpu, host, placement), dedicated=False))
+            vcpus.append(_pin(vm, vcpu, _floating(vm, vcpu, host, bound), dedicated=False))
     cells = tuple(
         CellPlan(id=c.id, vcpus=c.cpus, memory_kib=c.memory_kib, host_node=_only(nodes[c.id]))
         for c in vm.numa.cells
@@ -75,22 +85,23 @@ def _pin(vm: Vm, vcpu: int, cpus: CpuSet | None, *, dedicated: bool) -> VcpuPin:
     )
 
 
-def _floating(vm: Vm, vcpu: int, host: Host, placement: VmPlacement) -> CpuSet:
+def _floating(vm: Vm, vcpu: int, host: Host, bound: Mapping[int | None, int | None]) -> CpuSet:
     """Return where a vCPU without a CPU of its own floats: the shared set, of its node if bound."""
     shared = host.policy.shared & host.online
-    node = placement.groups[vm.cell_of(vcpu) or 0].node
+    node = bound.get(vm.cell_of(vcpu))
     return shared if node is None else shared & host.node_cpus[node]
 
 
-def _nodes(vm: Vm, host: Host, seats: Seats, placement: VmPlacement) -> Mapping[int | None, CpuSet]:
+def _nodes(
+    vm: Vm, host: Host, seats: Seats, bound: Mapping[int | None, int | None]
+) -> dict[int | None, CpuSet]:
     """Return the host nodes of each cell (None: the VM without cells)."""
     found: dict[int | None, CpuSet] = {}
     groups: list[tuple[int | None, CpuSet]] = [(c.id, c.cpus) for c in vm.numa.cells]
-    groups = groups or [(None, CpuSet(range(vm.cpu.max)))]
-    for (cell, vcpus), group in zip(groups, placement.groups, strict=True):
+    for cell, vcpus in groups or [(None, CpuSet(range(vm.cpu.max)))]:
+        node = bound.get(cell)
         cpus = CpuSet(seats.vcpus[v] for v in vcpus if v in seats.vcpus)
-        bound = EMPTY if group.node is None else CpuSet([group.node])
-        found[cell] = bound or nodes_of(host, cpus)
+        found[cell] = nodes_of(host, cpus) if node is None else CpuSet([node])
     return found
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 from kvmc.diagnostics import Outcome, error
 from kvmc.planner import places
 from kvmc.planner.assign import assign
-from kvmc.planner.claims import claims
-from kvmc.planner.demand import demand_of
-from kvmc.planner.manual import check_claims
+from kvmc.planner.booking import bookings_of
+from kvmc.planner.claims import claim_of
+from kvmc.planner.demand import demand_of, isolated_threads
+from kvmc.planner.held import demand_fingerprint
+from kvmc.planner.manual import check_numbers
 from kvmc.planner.memory import book_unbound
 from kvmc.planner.model import HostPlan, Unplaced, VmPlan
 from kvmc.planner.notices import notices
@@ -22,48 +25,120 @@ from kvmc.planner.verify import breaches
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from kvmc.diagnostics import Diagnostic
     from kvmc.host.model import Host
+    from kvmc.planner.held import Held
     from kvmc.planner.problem import Problem, Solution
     from kvmc.spec.model import Vm
+
+
+_MOVE_TRIALS = 64
+"""Sets of VMs tried for "what must move to make room" before the question is left open."""
 
 
 class UnsoundPlanError(AssertionError):
     """The independent checker found a breach in a finished plan: a bug in the planner."""
 
 
-def plan_host(vms: Sequence[Vm], host: Host | None) -> Outcome[HostPlan]:
+def plan_host(vms: Sequence[Vm], host: Host | None, held: Sequence[Held] = ()) -> Outcome[HostPlan]:
     """Place all VMs of a host together; the order of `vms` does not matter.
 
-    The value is always there and holds every VM that got a place; for each of the others there is
-    an `Unplaced` and an error. `host` None is for VMs that need none. Raises UnsoundPlanError where
-    the plan fails its own verification.
+    `held` is what the lock holds: VMs whose demand has not changed stay where they are, and lines
+    of VMs that are not in `vms` keep others away. The value is always there and holds every VM
+    that got a place; for each of the others there is an `Unplaced` and an error. `host` None is
+    for VMs that need none. Raises UnsoundPlanError where the plan fails its own verification.
     """
     ordered = sorted(vms, key=lambda vm: vm.name)
     if host is None:
         return _hostless(ordered)
-    by_number = check_claims(claims(ordered), host)
-    wrong = {name: found for name, found in by_number.items() if any(d.is_error for d in found)}
-    sound = [vm for vm in ordered if vm.name not in wrong]
-    problem = _problem(sound, host)
-    solution = search(problem)
-    plans = _plans(sound, host, problem, solution)
-    _verify(host, sound, plans)
-    missing = [vm for vm in sound if vm.name not in plans]
-    refused = refuse(
-        host, missing, [(vm, plans[vm.name]) for vm in sound if vm.name in plans], solution
-    )
+    fleet = _fleet(ordered, host, held)
+    plans, solution = _attempt(fleet)
+    placed = [(vm, plans[vm.name]) for vm in ordered if vm.name in plans]
+    _verify(host, placed)
+    missing = [vm for vm in fleet.sound if vm.name not in plans]
+    movers = _fewest_moves(ordered, fleet, held) if missing else ()
+    refused = refuse(host, missing, placed, fleet.absent, solution, movers)
     unplaced = [u for u, _ in refused]
     unplaced += [
-        Unplaced(name=n, reason=found[0].message, proven=True) for n, found in wrong.items()
+        Unplaced(name=name, reason=found[0].message, proven=True)
+        for name, found in fleet.wrong.items()
     ]
-    said = notices(host, [(vm, plans[vm.name]) for vm in sound if vm.name in plans], solution.final)
+    said = notices(host, placed, solution.final)
     return Outcome(
         HostPlan(
             host=host,
-            vms=tuple(plans.values()),
+            vms=tuple(plans[name] for name in sorted(plans)),
             unplaced=tuple(sorted(unplaced, key=lambda u: u.name)),
+            others=tuple((line.name, line.own) for line in fleet.absent),
         ),
-        (*(d for found in by_number.values() for d in found), *(d for _, d in refused), *said),
+        (*fleet.said, *(d for _, d in refused), *said),
+    )
+
+
+def _attempt(fleet: _Fleet) -> tuple[dict[str, VmPlan], Solution]:
+    """Search once; return the plans by VM name, and what is left of the host."""
+    problem = _problem(fleet)
+    solution = search(problem)
+    return _plans(fleet, problem, solution), solution
+
+
+def _fewest_moves(vms: Sequence[Vm], fleet: _Fleet, held: Sequence[Held]) -> tuple[str, ...]:
+    """Return the fewest kept VMs that, if they may move, make room for all; () if none found."""
+    small_first = sorted(fleet.kept, key=lambda name: (len(fleet.kept[name].own), name))
+    trials = 0
+    for size in range(1, len(small_first) + 1):
+        for movers in combinations(small_first, size):
+            trials += 1
+            if trials > _MOVE_TRIALS:
+                return ()
+            rest = [line for line in held if line.name not in movers]
+            freed = _fleet(vms, fleet.host, rest)
+            if len(_attempt(freed)[0]) == len(freed.sound):
+                return movers
+    return ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Fleet:
+    """The VMs of a host by what is to be done with them."""
+
+    host: Host
+    sound: tuple[Vm, ...]
+    """All but those whose numbers cannot be used."""
+    kept: dict[str, Held]
+    """Sound VMs that stay where the lock holds them."""
+    absent: tuple[Held, ...]
+    """What the lock holds for VMs that are not here."""
+    wrong: dict[str, list[Diagnostic]]
+    said: tuple[Diagnostic, ...]
+
+    @property
+    def seeking(self) -> tuple[Vm, ...]:
+        """The sound VMs that are not kept."""
+        return tuple(vm for vm in self.sound if vm.name not in self.kept)
+
+
+def _fleet(vms: Sequence[Vm], host: Host, held: Sequence[Held]) -> _Fleet:
+    lines = {line.name: line for line in held}
+    kept = {
+        vm.name: lines[vm.name]
+        for vm in vms
+        if vm.name in lines
+        and vm.pin.strategy != "manual"
+        and lines[vm.name].demand == demand_fingerprint(vm)
+    }
+    names = {vm.name for vm in vms}
+    absent = tuple(line for line in held if line.name not in names)
+    fixed = [line.claim() for line in (*kept.values(), *absent)]
+    found = check_numbers([vm for vm in vms if vm.name not in kept], fixed, host)
+    wrong = {name: said for name, said in found.items() if any(d.is_error for d in said)}
+    return _Fleet(
+        host=host,
+        sound=tuple(vm for vm in vms if vm.name not in wrong),
+        kept=kept,
+        absent=absent,
+        wrong=wrong,
+        said=tuple(d for said in found.values() for d in said),
     )
 
 
@@ -87,37 +162,47 @@ def _hostless(vms: Sequence[Vm]) -> Outcome[HostPlan]:
     return Outcome(HostPlan(host=None, vms=tuple(plans)), tuple(found))
 
 
-def _problem(vms: Sequence[Vm], host: Host) -> Problem:
+def _problem(fleet: _Fleet) -> Problem:
     """Return the search's input; VMs that cannot be placed for a reason of their own stay out."""
-    demands = [demand_of(vm, host) for vm in vms if vm.pin.strategy != "none"]
+    host = fleet.host
+    demands = [demand_of(vm, host) for vm in fleet.seeking if vm.pin.strategy != "none"]
     wanted = [d for d in demands if not d.obstacle and (d.groups or d.extra)]
-    by_hand = [(vm, places.by_hand(vm, host)) for vm in vms if vm.pin.strategy == "manual"]
-    return problem_of(host, wanted, claims(vms), by_hand)
+    fixed = (*fleet.kept.values(), *fleet.absent)
+    claims = [claim_of(vm) for vm in fleet.seeking]
+    claims = [c for c in claims if c.dedicated or c.floating]
+    claims += [line.claim() for line in fixed]
+    bookings = [b for line in fixed for b in line.bookings]
+    for vm in fleet.seeking:
+        if vm.pin.strategy == "manual":
+            bookings += bookings_of(vm, places.by_hand(vm, host))
+    return problem_of(host, wanted, claims, bookings)
 
 
-def _plans(
-    vms: Sequence[Vm], host: Host, problem: Problem, solution: Solution
-) -> dict[str, VmPlan]:
-    """Return the plan of every VM that has one, by name in ascending order."""
+def _plans(fleet: _Fleet, problem: Problem, solution: Solution) -> dict[str, VmPlan]:
+    """Return the plan of every VM that has one, by name."""
+    host = fleet.host
     seats = assign(host, problem, solution.placements)
     placements = {
         d.vm.name: (d, p)
         for d, p in zip(problem.demands, solution.placements, strict=True)
         if p is not None
     }
-    elsewhere = {u.vm for u, fits in book_unbound(solution.final) if not fits}
     plans: dict[str, VmPlan] = {}
-    for vm in vms:
-        if vm.pin.strategy == "none":
+    for vm in fleet.sound:
+        if vm.name in fleet.kept:
+            plans[vm.name] = places.kept(vm, host, fleet.kept[vm.name])
+        elif vm.pin.strategy == "none":
             plans[vm.name] = places.unpinned(vm)
         elif vm.pin.strategy == "manual":
             extra = seats[vm.name].extra if vm.name in seats else ()
-            if vm.name in seats or not demand_of(vm, host).extra:
+            if vm.name in seats or not isolated_threads(vm):
                 plans[vm.name] = places.by_hand(vm, host, extra)
         elif vm.name in placements:
             demand, placement = placements[vm.name]
             threads = demand.variants[placement.variant].threads
-            plans[vm.name] = places.placed(vm, host, seats[vm.name], placement, threads)
+            nodes = {g.cell: p.node for g, p in zip(demand.groups, placement.groups, strict=True)}
+            plans[vm.name] = places.placed(vm, host, seats[vm.name], nodes, threads)
+    elsewhere = {u.vm for u, fits in book_unbound(solution.final) if not fits}
     return {
         name: replace(plan, memory_mode="preferred")
         if name in elsewhere and plan.memory_mode == "strict"
@@ -126,10 +211,8 @@ def _plans(
     }
 
 
-def _verify(host: Host, vms: Sequence[Vm], plans: dict[str, VmPlan]) -> None:
+def _verify(host: Host, placed: Sequence[tuple[Vm, VmPlan]]) -> None:
     """Check the plan independently of how it was made."""
-    found = breaches(
-        host, [(vm, plans[vm.name]) for vm in vms if vm.name in plans and vm.pin.strategy != "none"]
-    )
+    found = breaches(host, placed)
     if found:
         raise UnsoundPlanError("; ".join(found))

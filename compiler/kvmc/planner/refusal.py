@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from kvmc.cpuset import CpuSet
 from kvmc.diagnostics import Diagnostic, error
 from kvmc.planner.capacity import Situation, reason
-from kvmc.planner.claims import Claim
 from kvmc.planner.demand import demand_of
+from kvmc.planner.held import hold
 from kvmc.planner.model import Unplaced
 from kvmc.planner.search import search
 from kvmc.planner.setup import problem_of
@@ -18,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from kvmc.host.model import Host
+    from kvmc.planner.claims import Claim
+    from kvmc.planner.held import Held
     from kvmc.planner.model import VmPlan
     from kvmc.planner.problem import Solution
     from kvmc.spec.model import Vm
@@ -27,22 +28,32 @@ Placed = tuple["Vm", "VmPlan"]
 _TRIAL_BUDGET = 2_000
 
 
-def refuse(
-    host: Host, missing: Sequence[Vm], placed: Sequence[Placed], solution: Solution
+def refuse(  # noqa: PLR0913 (all that a refusal is explained with)
+    host: Host,
+    missing: Sequence[Vm],
+    placed: Sequence[Placed],
+    absent: Sequence[Held],
+    solution: Solution,
+    movers: Sequence[str] = (),
 ) -> list[tuple[Unplaced, Diagnostic]]:
-    """Return the record and the error of every VM that is not in the plan."""
-    held = [_claim(vm, plan) for vm, plan in placed if vm.pin.strategy != "none"]
+    """Return the record and the error of every VM that is not in the plan.
+
+    `movers` are the fewest locked VMs that would have to move to make room.
+    """
+    held = [hold(vm, plan).claim() for vm, plan in placed if vm.pin.strategy != "none"]
+    held += [line.claim() for line in absent]
     now = Situation(
         host=host,
         state=solution.final,
-        holders={claim.vm.name: claim.dedicated | claim.floating for claim in held},
+        holders={claim.name: claim.dedicated | claim.floating for claim in held},
     )
     found = []
     for vm in missing:
         demand = demand_of(vm, host)
         proven = solution.complete or bool(demand.obstacle)
         text = reason(demand, now)
-        fixes = list(_fixes(vm, host, held, solution))
+        fixes = [f"{' and '.join(movers)} moved"] if movers else []
+        fixes += _fixes(vm, host, held, solution)
         found.append(
             (
                 Unplaced(name=vm.name, reason=text, proven=proven),
@@ -63,20 +74,6 @@ def _diagnostic(vm: Vm, host: Host, text: str, fixes: Sequence[str], *, proven: 
         f"out: the search hit its bound; {text}",
         place,
         hint=hint,
-    )
-
-
-def _claim(vm: Vm, plan: VmPlan) -> Claim:
-    """Return what a placed VM holds, as if its spec had named the CPUs."""
-    own = [p.cpus.first for p in plan.vcpus if p.dedicated and p.cpus]
-    own += [plan.emulator.first] if vm.pin.emulator == "isolate" and plan.emulator else []
-    if vm.pin.iothreads == "isolate":
-        own += [t.cpus.first for t in plan.iothreads if t.cpus]
-    listed = [c for c in (vm.pin.emulator, vm.pin.iothreads) if isinstance(c, CpuSet)]
-    if vm.pin.strategy == "manual":
-        listed += [p.cpus for p in plan.vcpus if p.cpus and not p.dedicated]
-    return Claim(
-        vm=vm, dedicated=CpuSet(own), floating=CpuSet(cpu for cpus in listed for cpu in cpus)
     )
 
 

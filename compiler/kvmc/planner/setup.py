@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kvmc.cpuset import CpuSet, union
+from kvmc.planner.booking import booked
 from kvmc.planner.claims import cores_of
-from kvmc.planner.problem import FRESH, OPEN, Bin, CoreClass, Problem, State, Unbound
+from kvmc.planner.problem import FRESH, OPEN, Bin, CoreClass, Problem, State
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from kvmc.host.model import Core, Host
+    from kvmc.planner.booking import Booking
     from kvmc.planner.claims import Claim
     from kvmc.planner.demand import Demand
-    from kvmc.planner.model import VmPlan
-    from kvmc.spec.model import Vm
 
 BUDGET = 20_000
 """Placements tried: a few seconds of Python at most."""
@@ -26,10 +25,10 @@ def problem_of(
     host: Host,
     demands: Sequence[Demand],
     claims: Sequence[Claim],
-    pinned: Sequence[tuple[Vm, VmPlan]],
+    bookings: Sequence[Booking],
     budget: int | None = None,
 ) -> Problem:
-    """Return the problem of placing demands around the claims; `pinned` VMs take their memory."""
+    """Return the problem of placing demands around what is claimed and booked already."""
     ordered = tuple(sorted(demands, key=_hardest_first))
     views = sorted({_view_key(d, host, claims) for d in ordered})
     view = tuple(views.index(_view_key(d, host, claims)) for d in ordered)
@@ -46,7 +45,7 @@ def problem_of(
         bins=bins,
         nodes=(*sorted(known), *nowhere),
         core_of={key: tuple(cores) for key, cores in classes.items()},
-        start=_start(host, classes, bins, claims, pinned),
+        start=_start(host, classes, bins, claims, bookings),
         demands=ordered,
         view=view,
         distances={(n.id, to): d for n in host.nodes for to, d in n.distances},
@@ -68,9 +67,9 @@ def _view_key(demand: Demand, host: Host, claims: Sequence[Claim]) -> tuple[int,
     cpus = demand.cpus
     allow = host.policy.core_sharing == "allow" and demand.prefers
     for claim in claims:
-        if claim.vm is demand.vm:
+        if claim.name == demand.vm.name:
             continue
-        if allow and claim.vm.pin.threads == "prefer":
+        if allow and claim.prefers:
             cpus = cpus - claim.dedicated - cores_of(claim.floating, host)
         else:
             cpus = cpus - cores_of(claim.dedicated | claim.floating, host)
@@ -105,7 +104,7 @@ def _start(
     classes: dict[CoreClass, list[int]],
     bins: Sequence[Bin],
     claims: Sequence[Claim],
-    pinned: Sequence[tuple[Vm, VmPlan]],
+    bookings: Sequence[Booking],
 ) -> State:
     pages = {(n.id, size): count for n in host.nodes for size, count in n.hugepages}
     ratio = host.policy.overcommit
@@ -126,29 +125,4 @@ def _start(
             bins.index(_bin(core)) for core in host.cores if not taken.isdisjoint(CpuSet(core.cpus))
         ),
     )
-    for vm, plan in pinned:
-        state = with_plan(state, vm, plan)
-    return state
-
-
-def with_plan(state: State, vm: Vm, plan: VmPlan) -> State:
-    """Return the state without the memory and pages of a VM whose place is fixed."""
-    wanted = [
-        (c.host_node, a.memory_kib, a.hugepages_kib, c.id)
-        for c, a in zip(plan.cells, vm.numa.cells, strict=True)
-    ]
-    if not wanted:
-        wanted = [(None, vm.memory_kib, vm.memory_backing.hugepages_kib, -1)]
-    memory, pages, pool = dict(state.memory), dict(state.pages), dict(state.pool)
-    unbound = list(state.unbound)
-    for node, kib, size, cell in wanted:
-        if size is not None:
-            pool[size] = pool.get(size, 0) - kib // size
-        if node is None:
-            nodes = tuple(plan.memory_nodes or ())
-            unbound += [Unbound(vm.name, cell, nodes, kib, size)] if nodes else []
-        elif size is not None:
-            pages[node, size] = pages.get((node, size), 0) - kib // size
-        elif node in memory:
-            memory[node] -= kib
-    return replace(state, memory=memory, pages=pages, pool=pool, unbound=tuple(unbound))
+    return booked(state, bookings)

@@ -44,7 +44,7 @@ def marks_of(host: Host, plan: HostPlan | None) -> dict[int, Mark]:
 
 def letters_of(plan: HostPlan | None) -> dict[str, str]:
     """Return VM -> its letter in every picture: A to Z, then AA, AB and so on."""
-    names = [vm.name for vm in plan.vms] if plan else []
+    names = sorted([vm.name for vm in plan.vms] + [n for n, _ in plan.others]) if plan else []
     return {name: _letter(number) for number, name in enumerate(names)}
 
 
@@ -70,7 +70,8 @@ class _Takers:
     @classmethod
     def of(cls, host: Host, plan: HostPlan | None) -> _Takers:
         vms = plan.vms if plan else ()
-        owners: dict[int, str] = {}
+        held = plan.others if plan else ()
+        owners = {cpu: name for name, cpus in held for cpu in cpus}
         for vm in vms:
             for pin in vm.vcpus:
                 if pin.dedicated and pin.cpus:

@@ -1,0 +1,39 @@
+"""`kvmc lock`: write the placement to the lock, and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from kvmc.commands import inputs
+
+if TYPE_CHECKING:
+    import argparse
+
+    from kvmc.commands.result import Result, View
+
+
+def run(options: argparse.Namespace, _view: View) -> Result:
+    """Plan everything and write hosts/NAME.lock.yaml, unless some VM has no place."""
+    document = {"kvmc": "v1", "kind": "lock", "locks": []}
+    read = inputs.read(options)
+    if read.failed:
+        return read.result(document=document)
+    read, planned = inputs.plan(options, read)
+    if inputs.stops(read.diagnostics, options):
+        return read.result(document=document)
+    said, failed = inputs.write_locks(read, planned)
+    changes = [
+        {
+            "host": host,
+            "new": list(c.new),
+            "moved": list(c.moved),
+            "changed": list(c.changed),
+            "gone": list(c.gone),
+        }
+        for host, (_, c) in planned.locks.items()
+    ]
+    kept = tuple(d for d in read.diagnostics if d.code != "KV527")
+    return replace(read, diagnostics=kept).result(
+        failed, document={**document, "locks": changes}, said=said
+    )

@@ -1,0 +1,91 @@
+"""A placement that the lock holds: a VM's CPUs and nodes, apart from the VM's spec.
+
+It is enough to keep the VM where it is, and to keep others away from it where its spec is not at
+hand (a run over one file of a repository).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kvmc.cpuset import EMPTY, CpuSet, union
+from kvmc.planner.booking import Booking, bookings_of
+from kvmc.planner.claims import Claim
+
+if TYPE_CHECKING:
+    from kvmc.planner.model import VmPlan
+    from kvmc.spec.model import Strategy, Threads, Vm
+
+_DIGITS = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """One VM's line in the lock."""
+
+    name: str
+    demand: str
+    """Fingerprint of what the VM asks of the planner."""
+    strategy: Strategy
+    threads: Threads
+    siblings: int
+    """Threads of a guest core, as the guest sees it."""
+    cpus: tuple[CpuSet | None, ...]
+    """By vCPU: its own CPU, or the CPUs a manual pin names; None: floats on the shared set."""
+    isolated: tuple[int, ...] = ()
+    """CPUs of isolated emulator and I/O threads."""
+    listed: CpuSet = EMPTY
+    """CPUs that explicit emulator and I/O thread lists name."""
+    bookings: tuple[Booking, ...] = ()
+
+    @property
+    def own(self) -> CpuSet:
+        """The CPUs that are this VM's alone."""
+        single = union(cpus for cpus in self.cpus if cpus and len(cpus) == 1)
+        return single | CpuSet(self.isolated)
+
+    def claim(self) -> Claim:
+        """Return what it keeps from other VMs."""
+        many = union(cpus for cpus in self.cpus if cpus and len(cpus) > 1)
+        return Claim(
+            name=self.name,
+            prefers=self.threads == "prefer",
+            dedicated=self.own,
+            floating=many | self.listed,
+        )
+
+
+def demand_fingerprint(vm: Vm) -> str:
+    """Return a short digest of all that decides where a VM may go; names and tuning do not."""
+    asked = (
+        vm.cpu.max,
+        vm.cpu.topology,
+        vm.memory_kib,
+        vm.memory_backing.hugepages_kib,
+        vm.numa.mode,
+        [(str(c.cpus), c.memory_kib, c.hugepages_kib) for c in vm.numa.cells],
+        vm.pin,
+        vm.iothreads,
+    )
+    return hashlib.sha256(repr(asked).encode()).hexdigest()[:_DIGITS]
+
+
+def hold(vm: Vm, plan: VmPlan) -> Held:
+    """Return the line that keeps a planned VM where it is."""
+    manual = vm.pin.strategy == "manual"
+    isolated = [plan.emulator] if vm.pin.emulator == "isolate" else []
+    isolated += [t.cpus for t in plan.iothreads] if vm.pin.iothreads == "isolate" else []
+    lists = (place for place in (vm.pin.emulator, vm.pin.iothreads) if isinstance(place, CpuSet))
+    return Held(
+        name=vm.name,
+        demand=demand_fingerprint(vm),
+        strategy=vm.pin.strategy,
+        threads=vm.pin.threads,
+        siblings=plan.topology.threads,
+        cpus=tuple(p.cpus if p.dedicated or manual else None for p in plan.vcpus),
+        isolated=tuple(sorted(cpus.first for cpus in isolated if cpus)),
+        listed=union(lists),
+        bookings=tuple(bookings_of(vm, plan)),
+    )

@@ -1,0 +1,214 @@
+"""The lock against the host and the specs of today: what is wrong with it, what it would become."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from kvmc.cpuset import EMPTY, CpuSet
+from kvmc.diagnostics import Diagnostic, Place, error, note
+from kvmc.planner.candidates import candidates
+from kvmc.planner.held import demand_fingerprint, hold
+from kvmc.planner.lock import Lock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from kvmc.host.model import Host
+    from kvmc.planner.held import Held
+    from kvmc.planner.model import HostPlan
+    from kvmc.spec.model import Vm
+
+_ANEW = "`kvmc lock --replan` plans the whole host anew"
+
+
+def check_lock(lock: Lock, host: Host, vms: Sequence[Vm]) -> tuple[Diagnostic, ...]:
+    """Return why the lock cannot be built upon; () when it can. Never a silent re-plan."""
+    place = lock.place or Place(file="")
+    if lock.host != host.name:
+        message = f"the lock of {host.name} names the host {lock.host}"
+        return (error("KV524", message, place.at("host"), hint=_ANEW),)
+    if lock.fingerprint != host.fingerprint:
+        return (_stale(lock, host, place),)
+    named = {vm.name: vm for vm in vms}
+    found: list[Diagnostic] = []
+    for held in lock.held:
+        at = place.at("vms", held.name, key=True)
+        vm = named.get(held.name)
+        same = vm is not None and held.demand == demand_fingerprint(vm)
+        if same and vm is not None:
+            found += _unfit(held, vm, host, at)
+        if same or vm is None:
+            found += _unusable(held, vm, host, at)
+    found += _contradictions(lock, host, place)
+    return tuple(found)
+
+
+def _stale(lock: Lock, host: Host, place: Place) -> Diagnostic:
+    lost = CpuSet(cpu for held in lock.held for cpu in held.own) - host.online
+    gone = f"; CPUs {lost} that it holds are not online any more" if lost else ""
+    message = f"the facts of {host.name} are not those the lock was made for{gone}"
+    return error("KV520", message, place.at("fingerprint"), hint=_ANEW)
+
+
+def _unfit(held: Held, vm: Vm, host: Host, place: Place) -> Iterator[Diagnostic]:
+    """Yield an error where a line cannot be that of its VM: only editing by hand makes such."""
+    cells = sorted(b.cell for b in held.bookings)
+    nodes = {node.id for node in host.nodes} | {core.node for core in host.cores}
+    own = {v for v, cpus in enumerate(held.cpus) if cpus and len(cpus) == 1}
+    problems = [
+        (len(held.cpus) != vm.cpu.max, f"it has {len(held.cpus)} vCPUs, the spec {vm.cpu.max}"),
+        (cells != [c.id for c in vm.numa.cells] and cells != [-1], "its cells are not the spec's"),
+        (
+            any(b.node not in nodes for b in held.bookings if b.node is not None),
+            f"it names a node that {host.name} has not",
+        ),
+        (
+            vm.pin.strategy != "manual" and own != set(vm.dedicated),
+            f"vCPUs {CpuSet(own)} have CPUs of their own, the spec asks for {vm.dedicated}",
+        ),
+    ]
+    for wrong, words in problems:
+        if wrong:
+            message = f"the line of {held.name} was edited: {words}"
+            yield error("KV521", message, place, hint="restore it from git, or remove the line")
+
+
+def _unusable(held: Held, vm: Vm | None, host: Host, place: Place) -> Iterator[Diagnostic]:
+    """Yield an error where a held CPU may not be used any more."""
+    policy = host.policy
+    if held.strategy == "manual":
+        bad = held.own & (policy.reserved | policy.shared | policy.pooled) | held.own - host.online
+    elif vm is not None:
+        bad = held.own - candidates(host, vm.pin)
+    else:
+        bad = held.own & (policy.reserved | policy.shared | policy.pooled) | held.own - host.online
+    if bad:
+        word = "CPUs" if len(bad) > 1 else "CPU"
+        message = f"the lock holds {word} {bad} for {held.name}, which it may not use any more"
+        yield error("KV523", message, place, hint=f"remove the line to place it anew; {_ANEW}")
+
+
+def _contradictions(lock: Lock, host: Host, place: Place) -> Iterator[Diagnostic]:
+    """Yield an error for each core that two lines of the lock claim against the rules."""
+    claims = [held.claim() for held in lock.held]
+    for number, claim in enumerate(claims):
+        twice = len(claim.dedicated) < _own_count(lock.held[number])
+        if twice:
+            message = f"the lock holds a CPU for {claim.name} twice"
+            yield error("KV522", message, place.at("vms", claim.name, key=True), hint=_ANEW)
+        for other in claims[:number]:
+            may_share = host.policy.core_sharing == "allow" and claim.prefers and other.prefers
+            clash = EMPTY
+            for core in host.cores:
+                cpus = CpuSet(core.cpus)
+                mine, theirs = cpus & claim.dedicated, cpus & other.dedicated
+                if mine and theirs and (not may_share or mine & theirs):
+                    clash = clash | mine | theirs
+            if clash:
+                both = f"{other.name} and {claim.name}"
+                message = f"the lock holds CPUs {clash} of the same cores for {both}"
+                yield error(
+                    "KV522",
+                    message,
+                    place.at("vms", claim.name, key=True),
+                    hint="take one side of the merge, or remove one line",
+                )
+
+
+def _own_count(held: Held) -> int:
+    return sum(1 for cpus in held.cpus if cpus and len(cpus) == 1) + len(held.isolated)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """What a plan would change in a lock, VM names in ascending order."""
+
+    new: tuple[str, ...] = ()
+    moved: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    """Another demand, the same CPUs."""
+    gone: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        """Whether anything would change."""
+        return bool(self.new or self.moved or self.changed or self.gone)
+
+    def words(self) -> str:
+        """Return the changes in words: `new: a, b; moved: c`."""
+        parts = [
+            ("new", self.new),
+            ("moved", self.moved),
+            ("changed", self.changed),
+            ("gone", self.gone),
+        ]
+        return "; ".join(f"{word}: {', '.join(names)}" for word, names in parts if names)
+
+
+def relock(
+    plan: HostPlan, vms: Mapping[str, Vm], old: Lock | None, *, whole: bool
+) -> tuple[Lock, Changes]:
+    """Return the lock that a plan makes, and how it differs from the old one.
+
+    `whole` says that `vms` are all VMs there are, so that lines of others are dropped; otherwise
+    they stay.
+    """
+    host = plan.host
+    assert host is not None  # noqa: S101 (VMs without a host have no lock)
+    lines = {p.name: hold(vms[p.name], p) for p in plan.vms if p.strategy != "none"}
+    before = old.by_name() if old else {}
+    kept = {} if whole else {n: held for n, held in before.items() if n not in vms}
+    merged = {**kept, **lines}
+    lock = Lock(
+        host=host.name,
+        fingerprint=host.fingerprint,
+        held=tuple(merged[name] for name in sorted(merged)),
+        place=old.place if old else None,
+    )
+    both = [name for name in sorted(merged) if name in before]
+    moved = [n for n in both if _where(merged[n]) != _where(before[n])]
+    return lock, Changes(
+        new=tuple(sorted(merged.keys() - before.keys())),
+        moved=tuple(moved),
+        changed=tuple(n for n in both if n not in moved and merged[n] != before[n]),
+        gone=tuple(sorted(before.keys() - merged.keys())),
+    )
+
+
+def _where(held: Held) -> tuple[object, ...]:
+    nodes = tuple((b.cell, b.node) for b in held.bookings)
+    return held.cpus, held.isolated, held.listed, nodes
+
+
+def mark_moved(plan: HostPlan, changes: Changes) -> HostPlan:
+    """Return the plan with `moved` set where the lock held another placement."""
+    return replace(
+        plan,
+        vms=tuple(replace(vm, moved=True) if vm.name in changes.moved else vm for vm in plan.vms),
+    )
+
+
+def say_changes(
+    changes: Changes, plan: HostPlan, old: Lock | None, vms: Mapping[str, Vm], *, replan: bool
+) -> Iterator[Diagnostic]:
+    """Yield a note for each VM that moves, and one for what is not locked yet."""
+    before = old.by_name() if old else {}
+    why = "--replan freed everything" if replan else "its spec asks for something else"
+    for vm in plan.vms:
+        if vm.name in changes.moved:
+            was = _cpus_text(before[vm.name])
+            now = _cpus_text(hold(vms[vm.name], vm))
+            yield note(
+                "KV526", f"{vm.name} moves from CPUs {was} to {now}: {why}", vms[vm.name].place
+            )
+    if changes.new:
+        yield note(
+            "KV527",
+            f"not locked yet: {', '.join(changes.new)}",
+            hint="`kvmc lock` writes the placement",
+        )
+
+
+def _cpus_text(held: Held) -> str:
+    own = " ".join(str(cpus) for cpus in held.cpus if cpus)
+    return own or "of the shared set"
