@@ -89,4 +89,11 @@ CODES: tuple[Code, ...] = (
         "The VM is pinned by hand and names no host, so its pins are taken as they are. But "
         "`emulator` or `iothreads` with share or isolate mean CPUs of a host that kvmc must know.",
     ),
+    Code(
+        "KV514",
+        "no shared set",
+        "Emulator or I/O threads are to run on the host's shared set, and its policy names none. "
+        "An empty CPU mask would confine them to nothing. Name shared CPUs in the policy of the "
+        "host's description, or let the threads run elsewhere: own, isolate or a CPU list.",
+    ),
 )

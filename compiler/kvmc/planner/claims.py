@@ -51,9 +51,9 @@ def _floating(vm: Vm) -> CpuSet:
 
 def cores_of(cpus: CpuSet, host: Host) -> CpuSet:
     """Return all CPUs of the cores that some CPUs keep from other VMs' dedicated vCPUs."""
-    kept = EMPTY
-    for core in host.cores:
-        siblings = CpuSet(core.cpus)
-        if not siblings.isdisjoint(cpus) and siblings.isdisjoint(host.policy.shared):
-            kept = kept | siblings
-    return kept
+    kept: set[int] = set()
+    for cpu in cpus:
+        core = host.core_of.get(cpu)
+        if core is not None and host.policy.shared.isdisjoint(CpuSet(core.cpus)):
+            kept.update(core.cpus)
+    return CpuSet(kept)

@@ -90,9 +90,7 @@ def demands_of(vms: Iterable[Vm], host: Host) -> list[Demand]:
                 known[key] = (mine, widest_core(host, mine))
             cpus, widest = known[key]
         groups = _groups(vm)
-        variants, obstacle = (
-            _variants(vm, groups, widest) if dedicated else (_no_cuts(groups), "")
-        )
+        variants, obstacle = _variants(vm, groups, widest) if dedicated else (_no_cuts(groups), "")
         found.append(
             Demand(
                 vm=vm, cpus=cpus, groups=groups, variants=variants, obstacle=obstacle, extra=extra
@@ -187,6 +185,4 @@ def _loose(groups: tuple[Group, ...], threads: int, widest: int, *, seen: int) -
     `threads` is the width of a guest core, within which sharing a host core is no conflict and
     whose splitting counts; `seen` is the width that the guest is shown.
     """
-    return Variant(
-        threads=seen, cuts=tuple(all_cuts(g.dedicated, threads, widest) for g in groups)
-    )
+    return Variant(threads=seen, cuts=tuple(all_cuts(g.dedicated, threads, widest) for g in groups))

@@ -6,13 +6,17 @@ from typing import TYPE_CHECKING
 
 from kvmc.cpuset import CpuSet
 from kvmc.diagnostics import Diagnostic, Place, error, warning
+from kvmc.planner.booking import bookings_of
 from kvmc.planner.claims import claim_of
 from kvmc.planner.guest import threads_of_map
+from kvmc.planner.places import by_hand
+from kvmc.units import format_kib
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from kvmc.host.model import Host
+    from kvmc.planner.booking import Booking
     from kvmc.planner.claims import Claim
     from kvmc.spec.model import Vm
 
@@ -38,6 +42,59 @@ def check_numbers(
         if not any(d.is_error for d in mine):
             accepted.append(claim)
     return found
+
+
+def check_share(vms: Sequence[Vm], host: Host) -> dict[str, list[Diagnostic]]:
+    """Return VM name -> errors for threads that are to run on a shared set that is not there."""
+    if host.policy.shared & host.online:
+        return {}
+    found: dict[str, list[Diagnostic]] = {}
+    for vm in vms:
+        for name in ("emulator", "iothreads"):
+            if vm.pin.strategy != "none" and getattr(vm.pin, name) == "share":
+                message = f"pin.{name} of {vm.name} is share, and {host.name} has no shared set"
+                hint = "name one in the host's policy, e.g. `shared: 0-1`, or use own"
+                place = vm.place.at("pin", name)
+                found.setdefault(vm.name, []).append(error("KV514", message, place, hint=hint))
+    return found
+
+
+def check_memory(vms: Sequence[Vm], host: Host) -> dict[str, list[Diagnostic]]:
+    """Return VM name -> errors for strict cells of `manual` VMs that their nodes cannot hold.
+
+    Cells follow their pins; VMs are booked in the order given. Unknown memory is not checked.
+    """
+    stock: dict[tuple[int, int | None], int] = {}
+    for node in host.nodes:
+        pools: dict[tuple[int, int | None], int] = {
+            (node.id, size): size * count for size, count in node.hugepages
+        }
+        stock.update(pools)
+        if node.memory_kib is not None:
+            stock[node.id, None] = node.memory_kib - sum(pools.values())
+    found: dict[str, list[Diagnostic]] = {}
+    for vm in vms:
+        if vm.pin.strategy != "manual" or vm.numa.mode != "strict":
+            continue
+        for booking in bookings_of(vm, by_hand(vm, host)):
+            if booking.node is None:
+                continue
+            key = (booking.node, booking.page_kib)
+            have = stock.get(key, booking.memory_kib if booking.page_kib is None else 0)
+            stock[key] = have - booking.memory_kib
+            if stock[key] < 0:
+                found.setdefault(vm.name, []).append(_too_much(vm, booking, have))
+    return found
+
+
+def _too_much(vm: Vm, booking: Booking, have: int) -> Diagnostic:
+    pages = f" of {format_kib(booking.page_kib)} pages" if booking.page_kib else ""
+    return error(
+        "KV501",
+        f"{vm.name} does not fit: its pins put {format_kib(booking.memory_kib)}{pages} on node "
+        f"{booking.node}, which has {format_kib(max(have, 0))} left",
+        vm.place.at("memory"),
+    )
 
 
 def _named(vm: Vm) -> Iterator[tuple[str, CpuSet, bool, Place]]:

@@ -13,7 +13,7 @@ from kvmc.planner.booking import bookings_of
 from kvmc.planner.claims import claim_of
 from kvmc.planner.demand import demand_of, isolated_threads
 from kvmc.planner.held import demand_fingerprint
-from kvmc.planner.manual import check_numbers
+from kvmc.planner.manual import check_memory, check_numbers, check_share
 from kvmc.planner.memory import book_unbound
 from kvmc.planner.model import HostPlan, Unplaced, VmPlan
 from kvmc.planner.notices import notices
@@ -131,6 +131,9 @@ def _fleet(vms: Sequence[Vm], host: Host, held: Sequence[Held]) -> _Fleet:
     absent = tuple(line for line in held if line.name not in names)
     fixed = [line.claim() for line in (*kept.values(), *absent)]
     found = check_numbers([vm for vm in vms if vm.name not in kept], fixed, host)
+    for more in (check_share(vms, host), check_memory(vms, host)):
+        for name, problems in more.items():
+            found[name] = [*found.get(name, ()), *problems]
     wrong = {name: said for name, said in found.items() if any(d.is_error for d in said)}
     return _Fleet(
         host=host,

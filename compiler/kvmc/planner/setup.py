@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kvmc.cpuset import CpuSet, union
+from kvmc.cpuset import union
 from kvmc.planner.booking import booked
 from kvmc.planner.claims import cores_of
 from kvmc.planner.problem import FRESH, OPEN, Bin, CoreClass, Problem, State
@@ -30,29 +30,38 @@ def problem_of(
 ) -> Problem:
     """Return the problem of placing demands around what is claimed and booked already."""
     ordered = tuple(sorted(demands, key=_hardest_first))
-    views = sorted({_view_key(d, host, claims) for d in ordered})
-    view = tuple(views.index(_view_key(d, host, claims)) for d in ordered)
-    masks = [CpuSet(key) for key in views]
+    masks = [core_mask(core) for core in host.cores]
+    usable = _views(ordered, host, claims)
+    views = sorted(set(usable), key=lambda mask: (-mask.bit_count(), mask))
+    number = {mask: index for index, mask in enumerate(views)}
     bins = tuple(sorted({_bin(core) for core in host.cores}, key=_bin_order))
-    classes: dict[CoreClass, list[int]] = {}
-    for index, core in enumerate(host.cores):
-        core_class = _class_of(host, core, bins, masks, claims)
-        if any(core_class.free):
-            classes.setdefault(core_class, []).append(index)
-    known = {node.id for node in host.nodes} | {c.node for c in host.cores if c.node is not None}
-    nowhere = [None] if any(core.node is None for core in host.cores) else []
+    classes = _classes(host, masks, bins, views, claims)
     return Problem(
         bins=bins,
-        nodes=(*sorted(known), *nowhere),
-        core_of={key: tuple(cores) for key, cores in classes.items()},
-        start=_start(host, classes, bins, claims, bookings),
+        nodes=_nodes(host),
+        core_of=classes,
+        start=_start(host, masks, classes, bins, claims, bookings),
         demands=ordered,
-        view=view,
+        view=tuple(number[mask] for mask in usable),
         distances={(n.id, to): d for n in host.nodes for to, d in n.distances},
         wide=_wide(bins),
-        sharing=host.policy.core_sharing == "allow",
+        sharing=_allows(host),
         budget=BUDGET if budget is None else budget,
     )
+
+
+def core_mask(core: Core) -> int:
+    """Return the CPUs of a core as a bit mask."""
+    mask = 0
+    for cpu in core.cpus:
+        mask |= 1 << cpu
+    return mask
+
+
+def _nodes(host: Host) -> tuple[int | None, ...]:
+    known = {node.id for node in host.nodes} | {c.node for c in host.cores if c.node is not None}
+    nowhere = [None] if any(core.node is None for core in host.cores) else []
+    return (*sorted(known), *nowhere)
 
 
 def _hardest_first(demand: Demand) -> tuple[int, int, int, str]:
@@ -62,18 +71,34 @@ def _hardest_first(demand: Demand) -> tuple[int, int, int, str]:
     return (-demand.threads_needed, -bound, bends, demand.vm.name)
 
 
-def _view_key(demand: Demand, host: Host, claims: Sequence[Claim]) -> tuple[int, ...]:
-    """Return the CPUs a demand may use, other VMs' claims taken off, as a sortable key."""
-    cpus = demand.cpus
-    allow = host.policy.core_sharing == "allow" and demand.prefers
-    for claim in claims:
-        if claim.name == demand.vm.name:
-            continue
-        if allow and claim.prefers:
-            cpus = cpus - claim.dedicated - cores_of(claim.floating, host)
-        else:
-            cpus = cpus - cores_of(claim.dedicated | claim.floating, host)
-    return tuple(cpus)
+def _views(demands: Sequence[Demand], host: Host, claims: Sequence[Claim]) -> list[int]:
+    """Return the CPUs each demand may use, other VMs' claims taken off, as masks."""
+    allow = _allows(host)
+    closed = [_closed(claim, host) for claim in claims]
+    mine = {claim.name for claim in claims}
+    barred: dict[object, int] = {}
+    found = []
+    for demand in demands:
+        name = demand.vm.name if demand.vm.name in mine else None
+        joins = allow and demand.prefers
+        if (name, joins) not in barred:
+            total = 0
+            for claim, (whole, own) in zip(claims, closed, strict=True):
+                if claim.name != name:
+                    total |= own if joins and claim.prefers else whole
+                elif demand.prefers:
+                    total |= claim.dedicated.mask
+                else:
+                    total |= cores_of(claim.dedicated, host).mask
+            barred[name, joins] = total
+        found.append(demand.cpus.mask & ~barred[name, joins])
+    return found
+
+
+def _closed(claim: Claim, host: Host) -> tuple[int, int]:
+    """Return what a claim keeps from a VM that may not share its cores, and from one that may."""
+    floating = cores_of(claim.floating, host).mask
+    return cores_of(claim.dedicated, host).mask | floating, claim.dedicated.mask | floating
 
 
 def _bin(core: Core) -> Bin:
@@ -89,19 +114,42 @@ def _wide(bins: Sequence[Bin]) -> frozenset[int]:
     return frozenset(i for i, b in enumerate(bins) if caches.count(b.cache) > 1)
 
 
-def _class_of(
-    host: Host, core: Core, bins: Sequence[Bin], masks: Sequence[CpuSet], claims: Sequence[Claim]
-) -> CoreClass:
-    free = tuple(sum(1 << p for p, cpu in enumerate(core.cpus) if cpu in mask) for mask in masks)
-    cpus = CpuSet(core.cpus)
-    used = any(not claim.dedicated.isdisjoint(cpus) for claim in claims)
-    sharing = host.policy.core_sharing == "allow"
-    return CoreClass(bins.index(_bin(core)), free, OPEN if used and sharing else FRESH)
-
-
-def _start(
+def _classes(
     host: Host,
-    classes: dict[CoreClass, list[int]],
+    masks: Sequence[int],
+    bins: Sequence[Bin],
+    views: Sequence[int],
+    claims: Sequence[Claim],
+) -> dict[CoreClass, tuple[int, ...]]:
+    """Return the classes of cores that some view can use, with the cores in each."""
+    shared = union(claim.dedicated for claim in claims).mask if _allows(host) else 0
+    number = {where: index for index, where in enumerate(bins)}
+    found: dict[tuple[int, tuple[int, ...], int], list[int]] = {}
+    for index, (core, mask) in enumerate(zip(host.cores, masks, strict=True)):
+        full = (1 << len(core.cpus)) - 1
+        free = tuple([full if v & mask == mask else _positions(core, v & mask) for v in views])
+        if any(free):
+            status = OPEN if shared & mask else FRESH
+            key = (number[_bin(core)], free, status)
+            found.setdefault(key, []).append(index)
+    return {CoreClass(*key): tuple(cores) for key, cores in found.items()}
+
+
+def _positions(core: Core, mask: int) -> int:
+    """Return which of a core's threads are in the mask, one bit a thread."""
+    if not mask:
+        return 0
+    return sum(1 << p for p, cpu in enumerate(core.cpus) if mask >> cpu & 1)
+
+
+def _allows(host: Host) -> bool:
+    return host.policy.core_sharing == "allow"
+
+
+def _start(  # noqa: PLR0913 (the parts of what is left)
+    host: Host,
+    masks: Sequence[int],
+    classes: dict[CoreClass, tuple[int, ...]],
     bins: Sequence[Bin],
     claims: Sequence[Claim],
     bookings: Sequence[Booking],
@@ -109,7 +157,7 @@ def _start(
     pages = {(n.id, size): count for n in host.nodes for size, count in n.hugepages}
     ratio = host.policy.overcommit
     shared = host.policy.shared & host.online
-    taken = union(claim.dedicated for claim in claims)
+    taken = union(claim.dedicated for claim in claims).mask
     state = State(
         cores={key: len(cores) for key, cores in classes.items()},
         memory={
@@ -122,7 +170,9 @@ def _start(
         floats={node: int(ratio * len(cpus & shared)) for node, cpus in host.node_cpus.items()},
         all_floats=int(ratio * len(shared)),
         touched=frozenset(
-            bins.index(_bin(core)) for core in host.cores if not taken.isdisjoint(CpuSet(core.cpus))
+            bins.index(_bin(core))
+            for core, mask in zip(host.cores, masks, strict=True)
+            if taken & mask
         ),
     )
     return booked(state, bookings)

@@ -1,0 +1,109 @@
+"""The arithmetic in a refusal is the host's: every number in it is counted again here."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from kvmc.spec.model import MemoryBacking
+from tests.property.hosts import GIB, synthetic
+from tests.unit.planner.fleet import by_hand, cpus, machine, numa, planned, refused
+
+TWO = "node:2 l3:1 core:4 pu:2"
+"""Node 0: cores 0+8 to 3+11; node 1: 4+12 to 7+15."""
+
+
+def _free(reason: str) -> dict[int, int]:
+    """Return node -> the number that the sentence says it has."""
+    return {int(n): int(count) for n, count in re.findall(r"node (\d+) has (\d+)", reason)}
+
+
+@pytest.mark.parametrize(
+    ("pin", "count", "needs", "free"),
+    [
+        ({"threads": "require", "numa": "require"}, 10, "5 whole cores", {0: 4, 1: 4}),
+        ({"threads": "require"}, 18, "9 whole cores", {0: 4, 1: 4}),
+        ({"threads": "isolate"}, 9, "9 free cores", {0: 4, 1: 4}),
+        ({"threads": "prefer"}, 17, "17 CPUs", {0: 8, 1: 8}),
+        ({"threads": "prefer", "numa": "require"}, 9, "9 CPUs", {0: 8, 1: 8}),
+        ({"threads": "require", "cpus": cpus("0-1,8-9")}, 6, "3 whole cores", {0: 2}),
+    ],
+    ids=str,
+)
+def test_it_says_what_is_needed_and_what_each_node_has(
+    pin: dict[str, Any], count: int, needs: str, free: dict[int, int]
+) -> None:
+    reason = refused(synthetic(TWO), machine("a", count, **pin))["a"]
+    assert f"needs {needs}" in reason
+    assert _free(reason) == free
+    assert ("on one node" in reason) is (pin.get("numa") == "require")
+
+
+def test_it_counts_what_is_left_and_names_who_holds_the_rest() -> None:
+    vms = [
+        by_hand("big", "0", "8", "1", "9", "2", "10", "3", "11", "4", "12"),
+        by_hand("small", "5", "13"),
+        machine("z", 6, threads="require"),
+    ]
+    reason = refused(synthetic(TWO), *vms)["z"]
+    assert "needs 3 whole cores" in reason
+    assert _free(reason) == {0: 0, 1: 2}
+    assert "5 cores are held by big, 1 by small" in reason
+
+
+def test_cores_with_a_thread_taken_by_policy_are_no_whole_cores() -> None:
+    host = synthetic(TWO, reserved=cpus("0,4"), pools=(("dpdk", cpus("9")),))
+    reason = refused(host, machine("a", 12, threads="require"))["a"]
+    assert _free(reason) == {0: 2, 1: 3}
+
+
+
+def test_the_memory_of_each_node_is_what_is_left_there() -> None:
+    host = synthetic(TWO, memory_gib=8)
+    first = machine("a", 2, cpus=cpus("0,8"), **numa("0-1", memory_kib=5 * GIB))
+    second = machine("b", 2, **numa("0-1", memory_kib=9 * GIB))
+    reason = refused(host, first, second)["b"]
+    assert "needs 9GiB on one node" in reason
+    assert "node 0 has 3GiB, node 1 has 8GiB" in reason
+
+
+def test_huge_page_pools_are_not_normal_memory() -> None:
+    host = synthetic(TWO, memory_gib=8, pages=6)
+    vm = machine("a", 2, **numa("0-1", memory_kib=3 * GIB))
+    assert "node 0 has 2GiB, node 1 has 2GiB" in refused(host, vm)["a"]
+
+
+def test_huge_pages_are_counted_in_pages_of_their_size() -> None:
+    host = synthetic(TWO, memory_gib=8, pages=2)
+    vm = machine("a", 2, memory_kib=5 * GIB, memory_backing=MemoryBacking(hugepages_kib=GIB))
+    reason = refused(host, vm)["a"]
+    assert "needs 5 pages of 1GiB" in reason
+    assert "has 4 left" in reason
+
+
+def test_the_shared_set_is_counted_by_its_online_cpus() -> None:
+    host = synthetic(TWO, shared=cpus("0,8"), overcommit=1.0)
+    cores = (replace(host.cores[0], cpus=(0,)), *host.cores[1:])
+    host = replace(host, cores=cores, offline=cpus("8"))
+    reason = refused(host, machine("a", 2, strategy="shared"))["a"]
+    carries, number, factor = re.findall(r"carries (\d+) \((\d+) CPUs? x ([\d.]+)\)", reason)[0]
+    assert int(carries) == int(int(number) * float(factor)) == 1
+
+
+def test_a_host_without_a_shared_set_is_said_to_have_none() -> None:
+    assert "no shared set" in refused(synthetic(TWO), machine("a", 1, strategy="shared"))["a"]
+
+
+def test_what_does_not_fit_leaves_out_the_fewest_vcpus() -> None:
+    host = synthetic("node:1 l3:1 core:4 pu:2")
+    plan, _ = planned(host, machine("a", 6), machine("b", 4), machine("c", 4))
+    assert [u.name for u in plan.unplaced] == ["a"]
+
+
+def test_a_refusal_that_is_certain_says_so() -> None:
+    plan, outcome = planned(synthetic(TWO), machine("a", 17))
+    assert [u.proven for u in plan.unplaced] == [True]
+    assert [d.code for d in outcome.diagnostics] == ["KV501"]
