@@ -47,13 +47,13 @@ class Held:
         return single | CpuSet(self.isolated)
 
     def claim(self) -> Claim:
-        """Return what it keeps from other VMs."""
+        """Return what it keeps from other VMs; cores with isolated threads let nobody in."""
         many = union(cpus for cpus in self.cpus if cpus and len(cpus) > 1)
         return Claim(
             name=self.name,
             prefers=self.threads == "prefer",
             dedicated=self.own,
-            floating=many | self.listed,
+            floating=many | self.listed | CpuSet(self.isolated),
         )
 
 
