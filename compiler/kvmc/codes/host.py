@@ -102,4 +102,13 @@ CODES: tuple[Code, ...] = (
         "These facts are absent from the host description; nothing is made up. Rules that "
         "need them cannot be checked.",
     ),
+    Code(
+        "KV417",
+        "libvirt tells no host-model",
+        "`kvmc host probe --connect` writes down what libvirt makes of cpu mode host-model, for "
+        "the domain types kvm and qemu. Here libvirt gave it for neither: its QEMU driver finds no "
+        "emulator, or its CPU driver does not know the host's architecture (virsh "
+        "domcapabilities says more). The host file is whole without it; `kvmc build --target "
+        "qemu` then uses the host's own CPU for VMs with mode host-model (see KV623).",
+    ),
 )

@@ -66,6 +66,17 @@ class Policy:
         return union(cpus for _, cpus in self.pools)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostModel:
+    """What libvirt makes of cpu mode host-model on this host (virsh domcapabilities)."""
+
+    type: Literal["kvm", "qemu"]
+    """The domain type it holds for: under TCG it is another one."""
+    model: str
+    features: tuple[tuple[str, str], ...] = ()
+    """(libvirt's name, policy: require or disable), sorted by name."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Host:
     """A host: cores in ascending order of their lowest CPU, nodes in ascending order of id."""
@@ -78,6 +89,8 @@ class Host:
     offline: CpuSet = EMPTY
     isolated: CpuSet = EMPTY
     policy: Policy = Policy()
+    host_models: tuple[HostModel, ...] = ()
+    """By domain type; empty where no libvirt was asked. Placement does not depend on it."""
     place: Place | None = field(default=None, compare=False)
     """The document the host was read from; None for a probed one."""
 
@@ -102,7 +115,7 @@ class Host:
 
     @cached_property
     def fingerprint(self) -> str:
-        """`sha256:...` over the facts, not over policy, name or the grouping of the file."""
+        """`sha256:...` over the facts, not over policy, name, host-model or the file's grouping."""
         facts = {
             "arch": self.arch,
             "model": self.model,

@@ -1,24 +1,30 @@
-"""The effect of host reading: files of this machine or of a captured folder."""
+"""The effect of host reading: this machine's files, a captured folder's, or a libvirt host."""
 
 from __future__ import annotations
 
 import os
 import stat
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from kvmc.diagnostics import Outcome, Place, error
+from kvmc.diagnostics import Outcome, Place, error, warning
 from kvmc.host.capabilities import read_capabilities
+from kvmc.host.domcaps import read_host_model
 from kvmc.host.hwloc import read_hwloc
 from kvmc.host.sysfs import read_tree
 
 if TYPE_CHECKING:
-    from kvmc.host.model import Host
+    from collections.abc import Iterable
+
+    from kvmc.diagnostics import Diagnostic
+    from kvmc.host.model import Host, HostModel
 
 _MAX_TEXT = 16 * 1024 * 1024
 """Bytes of one file below sys/ or proc/: /proc/cpuinfo of 8192 CPUs has about 12 MiB."""
 _MAX_XML = 64 * 1024 * 1024
 _MAX_LINKS = 40
+_TYPES: tuple[Literal["kvm", "qemu"], ...] = ("kvm", "qemu")
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -157,6 +163,72 @@ def probe_file(kind: Literal["capabilities", "hwloc"], path: Path, name: str) ->
         )
     reader = read_capabilities if kind == "capabilities" else read_hwloc
     return reader(data, name, str(path))
+
+
+class ConnectionFailed(Exception):  # noqa: N818 (it ends a probe, it is no bug)
+    """libvirt could not be asked; the text can be printed as it is."""
+
+
+def probe_connection(uri: str, name: str | None) -> Outcome[Host]:
+    """Return a libvirt host, and what host-model is on it; raises ConnectionFailed.
+
+    `name` None takes the name that the host gives itself, without its domain. Warning KV417:
+    libvirt told no host-model, for any domain type.
+    """
+    try:
+        import libvirt
+    except ImportError:
+        raise ConnectionFailed(
+            "libvirt-python is not installed; install kvmc[libvirt], or the package python3-libvirt"
+        ) from None
+    # by default it prints every error to stderr
+    libvirt.registerErrorHandler(lambda *_: None, None)
+    try:
+        # virConnectGetDomainCapabilities is refused to a read-only connection
+        connection = libvirt.open(uri)
+        try:
+            own = name or str(connection.getHostname()).partition(".")[0]
+            host = read_capabilities(connection.getCapabilities().encode(), own, uri)
+            models = [_host_model(libvirt, connection, kind, uri) for kind in _TYPES]
+        finally:
+            connection.close()
+    except libvirt.libvirtError as problem:
+        raise ConnectionFailed(f"{uri}: {problem.get_error_message()}") from problem
+    if host.value is None:
+        return host
+    known = tuple(model.value for model in models if model.value is not None)
+    said = host.diagnostics if known else (*host.diagnostics, *_first(models))
+    return Outcome(replace(host.value, host_models=known), said)
+
+
+def _host_model(
+    libvirt: Any,  # noqa: ANN401 - libvirt-python has no types
+    connection: Any,  # noqa: ANN401
+    kind: Literal["kvm", "qemu"],
+    uri: str,
+) -> Outcome[HostModel]:
+    """Return host-model of one domain type; a host without KVM, say, has it for the other only."""
+    try:
+        xml = connection.getDomainCapabilities(None, None, None, kind)
+    except libvirt.libvirtError as problem:
+        return Outcome(None, (_no_model(problem.get_error_message(), uri),))
+    read = read_host_model(xml.encode(), kind, uri)
+    if read.value is None and not read.diagnostics:
+        return Outcome(None, (_no_model(f"not supported for type {kind}", uri),))
+    return read
+
+
+def _no_model(reason: str, uri: str) -> Diagnostic:
+    return warning(
+        "KV417",
+        f"libvirt tells no host-model: {reason}",
+        Place(file=uri),
+        hint="the host file has all the rest; only the target qemu wants host-model",
+    )
+
+
+def _first(models: Iterable[Outcome[HostModel]]) -> tuple[Diagnostic, ...]:
+    return next((model.diagnostics for model in models), ())
 
 
 def local_name() -> str:

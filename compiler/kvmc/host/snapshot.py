@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from kvmc.cpuset import EMPTY
 from kvmc.diagnostics import Outcome, Place
-from kvmc.host.model import Core, Host, Node, Policy
+from kvmc.host.model import Core, Host, HostModel, Node, Policy
 from kvmc.host.snapshot_rules import RULES
 from kvmc.host.snapshot_text import dump_host
 from kvmc.spec.schema import validate
@@ -48,6 +48,7 @@ def _host(data: Data, place: Place) -> Host:
         offline=_cpus(data, "offline"),
         isolated=_cpus(data, "isolated"),
         policy=_policy(data.get("policy", {})),
+        host_models=_host_models(data.get("host_model", {})),
         place=place,
         **_some(data, "arch", "model"),
     )
@@ -66,6 +67,17 @@ def _node(data: Data) -> Node:
         memory_kib=parse_kib(data["memory"]) if "memory" in data else None,
         hugepages=tuple(sorted(pages)),
         distances=tuple(sorted(distances)),
+    )
+
+
+def _host_models(data: Data) -> tuple[HostModel, ...]:
+    return tuple(
+        HostModel(
+            type="kvm" if kind == "kvm" else "qemu",
+            model=given["model"],
+            features=tuple(sorted(given.get("features", {}).items())),
+        )
+        for kind, given in sorted(data.items())
     )
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from kvmc.cpuset import CpuSet
-    from kvmc.host.model import Core, Host, Node
+    from kvmc.host.model import Core, Host, HostModel, Node
 
 _WIDTH = 100
 _GLUE = "\N{NO-BREAK SPACE}"
@@ -46,6 +46,8 @@ def dump_host(host: Host, schema: str = "../schemas/host.json") -> str:
         lines += ["nodes:", *map(_node, host.nodes)]
     lines += ["cores:", *_groups(host.cores)]
     lines += [f"offline: {_cpus(host.offline)}", f"isolated: {_cpus(host.isolated)}"]
+    if host.host_models:
+        lines += ["host_model:", *map(_host_model, host.host_models)]
     if host.policy != _DEFAULT:
         lines += ["policy:", *_policy(host.policy)]
     return "\n".join(lines) + "\n"
@@ -73,6 +75,13 @@ def _groups(cores: Iterable[Core]) -> Iterator[str]:
         yield _item(fields | {"cpus": f"[{', '.join(siblings)}]"})
 
 
+def _host_model(given: HostModel) -> str:
+    fields = {"model": _text(given.model)}
+    if given.features:
+        fields["features"] = _flow(((_text(n), p) for n, p in given.features), glue=" ")
+    return _filled(f"{given.type}: {_flow(fields.items(), glue=' ')}")
+
+
 def _policy(policy: Policy) -> Iterator[str]:
     for name in ("reserved", "shared"):
         if cpus := getattr(policy, name):
@@ -89,9 +98,12 @@ def _policy(policy: Policy) -> Iterator[str]:
 
 
 def _item(fields: dict[str, str]) -> str:
-    body = _flow(fields.items(), glue=" ")
+    return _filled(f"- {_flow(fields.items(), glue=' ')}")
+
+
+def _filled(text: str) -> str:
     wrapped = textwrap.fill(
-        f"- {body}",
+        text,
         _WIDTH,
         initial_indent="  ",
         subsequent_indent="      ",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from kvmc.host.model import HostModel
     from kvmc.planner.model import VmPlan
     from kvmc.spec.model import Vm
 
@@ -18,6 +19,8 @@ class Job:
     plan: VmPlan
     base: bytes | None = None
     """The content of the file that `base:` names."""
+    host_models: tuple[HostModel, ...] = ()
+    """What host-model is on the host, for targets that have no word for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,3 +29,5 @@ class Artifact:
 
     name: str
     text: str
+    argv: tuple[str, ...] = ()
+    """The same as words of a command, for targets that are one."""

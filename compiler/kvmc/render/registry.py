@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kvmc.render import libvirt
+from kvmc.render import libvirt, qemu
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,5 +14,6 @@ if TYPE_CHECKING:
 
 TARGETS: dict[str, Callable[[Job], Outcome[Artifact]]] = {
     "libvirt": libvirt.render,
+    "qemu": qemu.render,
 }
 """Target name, as in `kvmc build --target`, -> its renderer."""
