@@ -1,0 +1,1 @@
+"""QEMU guests that run on this machine: starting, pinning, plugging and listing them."""

@@ -1,0 +1,152 @@
+"""Carrying out a hotplug: device_add and pin, or device_del and wait for the guest."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from kvmc.diagnostics import Diagnostic, error
+from kvmc.runtime.guests import register
+from kvmc.runtime.pinning import pin_vcpu
+from kvmc.runtime.slots import declines, plan_change, read_slots
+from kvmc.runtime.trouble import Trouble
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kvmc.runtime.guests import Guest
+    from kvmc.runtime.qmp_driver import Monitor
+    from kvmc.runtime.slots import Slot
+
+
+_LOOK_SECONDS = 0.2
+"""How often the slots are looked at where no event comes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plugged:
+    """What was done; `diagnostics` tell why not more."""
+
+    before: int
+    now: int
+    added: tuple[int, ...] = ()
+    """vCPU ids."""
+    removed: tuple[int, ...] = ()
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+
+def set_vcpus(monitor: Monitor, guest: Guest, count: int, seconds: float) -> Plugged:
+    """Plug or unplug vCPUs, one after the other, until there are `count`, or one fails.
+
+    `seconds`: how long the guest may take to let go of one. Raises Trouble (KV762) where QEMU
+    does not answer at all.
+    """
+    slots = read_slots(monitor.ask("query-hotpluggable-cpus"))
+    before = sum(not slot.free for slot in slots)
+    change = plan_change(guest.name, slots, count)
+    if change.value is None:
+        return Plugged(before=before, now=before, diagnostics=change.diagnostics)
+    spent = _contexts_spent(monitor, guest, len(slots), len(change.value.plug))
+    if spent:
+        return Plugged(before=before, now=before, diagnostics=spent)
+    if change.value.unplug:
+        return _unplug(monitor, guest, before, change.value.unplug, seconds)
+    return _plug(monitor, guest, before, change.value.plug, seconds)
+
+
+def _contexts_spent(
+    monitor: Monitor, guest: Guest, ceiling: int, wanted: int
+) -> tuple[Diagnostic, ...]:
+    """Return KV779 where plugging would make QEMU abort.
+
+    Under TCG every thread of a vCPU takes one of maxcpus translation contexts for good (QEMU 7.2
+    tcg/tcg.c, tcg_register_thread: `g_assert(n < tcg_max_ctxs)`), so an unplugged one is spent.
+    """
+    if not wanted or monitor.ask("query-kvm")["enabled"]:
+        return ()
+    left = ceiling - guest.orders.count - guest.plugs
+    if wanted <= left:
+        return ()
+    text = (
+        f"{guest.name}: under TCG a vCPU's place can be used once; {ceiling} places, "
+        f"{guest.orders.count} of them used at boot and {guest.plugs} since, leave {left}"
+    )
+    return (error("KV779", text, hint="start the guest anew, or use KVM"),)
+
+
+def _plug(
+    monitor: Monitor, guest: Guest, before: int, slots: Sequence[Slot], seconds: float
+) -> Plugged:
+    added: list[int] = []
+    said: list[Diagnostic] = []
+    for plugs, slot in enumerate(slots, guest.plugs + 1):
+        try:
+            said += _plug_one(monitor, replace(guest, plugs=plugs), slot, seconds)
+        except Trouble as trouble:
+            said += trouble.diagnostics
+            break
+        added.append(slot.vcpu)
+    return Plugged(
+        before=before, now=before + len(added), added=tuple(added), diagnostics=tuple(said)
+    )
+
+
+def _plug_one(monitor: Monitor, guest: Guest, slot: Slot, seconds: float) -> tuple[Diagnostic, ...]:
+    """Plug and pin one vCPU; where it cannot be pinned the guest is asked to give it back."""
+    device = f"vcpu{slot.vcpu}"  # libvirt's ids
+    given: dict[str, Any] = {"driver": slot.driver, "id": device, **slot.props}
+    monitor.ask_with("device_add", given)
+    register(guest)
+    try:
+        return pin_vcpu(monitor, guest.orders, guest.pid, slot.vcpu)
+    except Trouble as trouble:
+        answer = _unplug_one(monitor, replace(slot, device=device), seconds)
+        kept = () if answer == "gone" else (_kept(guest.name, slot.vcpu, answer, seconds),)
+        raise Trouble(*trouble.diagnostics, *kept) from trouble
+
+
+def _unplug(
+    monitor: Monitor, guest: Guest, before: int, slots: Sequence[Slot], seconds: float
+) -> Plugged:
+    removed: list[int] = []
+    refused: tuple[Diagnostic, ...] = ()
+    for slot in slots:
+        try:
+            answer = _unplug_one(monitor, slot, seconds)
+        except Trouble as trouble:
+            refused = trouble.diagnostics
+            break
+        if answer != "gone":
+            refused = (_kept(guest.name, slot.vcpu, answer, seconds),)
+            break
+        removed.append(slot.vcpu)
+    return Plugged(
+        before=before, now=before - len(removed), removed=tuple(removed), diagnostics=refused
+    )
+
+
+def _unplug_one(monitor: Monitor, slot: Slot, seconds: float) -> str:
+    """Ask the guest for a vCPU; return "gone", "declined", or "silent".
+
+    What counts is that the slot is free again: under TCG no DEVICE_DELETED ever comes for a vCPU
+    (QEMU 7.2 sends it for the vCPU's APIC only).
+    """
+    monitor.ask("device_del", id=str(slot.device))
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        event = monitor.wait(_LOOK_SECONDS)
+        if event and declines(*event, slot):
+            return "declined"
+        if read_slots(monitor.ask("query-hotpluggable-cpus"))[slot.vcpu].free:
+            return "gone"
+    return "silent"
+
+
+def _kept(name: str, vcpu: int, answer: str, seconds: float) -> Diagnostic:
+    if answer == "declined":
+        hint = "the guest's own log says why; it must be able to take the CPU offline"
+        return error("KV772", f"{name}: the guest declined to give up vCPU {vcpu}", hint=hint)
+    text = f"{name}: the guest did not answer for {seconds:g} s whether it gives up vCPU {vcpu}"
+    hint = "the request stands, so it may still go; a guest that is paused or booting cannot answer"
+    return error("KV772", text, hint=hint)

@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+import errno
+from typing import TYPE_CHECKING
+
+from tests.support.runtime import install_qemu, isolate
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+
+def make(folder: Path) -> None:
+    install_qemu(folder)
+
+
+def patch(monkeypatch: pytest.MonkeyPatch) -> None:
+    isolate(monkeypatch)
+
+    def refuse(_thread: int, _policy: int, _priority: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr("os.sched_setscheduler", refuse)
