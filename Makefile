@@ -9,7 +9,7 @@ PYTEST := $(BIN)/pytest -n $(JOBS) --dist loadgroup -rfEs
 kvmc = @printf '\n$$ kvmc %s\n' '$(1)'; $(BIN)/kvmc $(1)
 
 .PHONY: help demo test test-all lint format golden docs bench clean venv venv-dev \
-	venv-libvirt system-packages
+	venv-libvirt system-packages system-packages-all
 .NOTPARALLEL:
 
 help:  ## this list
@@ -24,7 +24,7 @@ demo: venv  ## draw this machine, then plan and build the first example; needs o
 test: system-packages lint venv-libvirt  ## the linters and every test but the slow ones; as root it installs libvirt and QEMU
 	$(PYTEST) -m "not slow"
 
-test-all: system-packages lint venv-libvirt  ## the slow ones too
+test-all: system-packages-all lint venv-libvirt  ## the slow ones too
 	$(PYTEST)
 
 lint: venv-dev  ## ruff, mypy and the import contracts
@@ -64,3 +64,6 @@ venv-libvirt: venv-dev
 
 system-packages:
 	@.ci/system-packages
+
+system-packages-all:
+	@.ci/system-packages all

@@ -14,7 +14,7 @@ def schema_text(name: str) -> str:
 
 
 def template_text(name: str) -> str:
-    """Return a Jinja2 template, e.g. `libvirt/domain.xml.j2`; KeyError when there is none."""
+    """Return a file of templates/, e.g. `libvirt/domain.xml.j2`; KeyError when there is none."""
     path = files("kvmc") / "templates" / name
     if not path.is_file():
         raise KeyError(name)

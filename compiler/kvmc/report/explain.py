@@ -25,7 +25,7 @@ def explain_vm(plan: HostPlan, vm: Vm, style: Style) -> str:
     if placed is None:
         left = next(u for u in plan.unplaced if u.name == vm.name)
         proof = "this is proven" if left.proven else "this is not proven"
-        return f"{printable(vm.name)} has no place: {left.reason} ({proof})\n"
+        return f"{printable(vm.name)} has no place: {printable(left.reason)} ({proof})\n"
     where = f" on {printable(plan.host.name)}" if plan.host else ""
     lines = [
         style.paint(
@@ -145,4 +145,5 @@ def _given_up(host: Host, plan: VmPlan) -> Iterator[str]:
         tenants.setdefault(core.cpus, set()).add(pin.id // plan.topology.threads)
     crowded = sum(len(guests) > 1 for guests in tenants.values())
     if crowded:
-        yield f"{crowded} cores hold vCPUs that are no guest siblings"
+        word = "core holds" if crowded == 1 else "cores hold"
+        yield f"{crowded} {word} vCPUs that are no guest siblings"

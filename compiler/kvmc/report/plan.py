@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from kvmc.cpuset import CpuSet
-    from kvmc.planner.model import HostPlan, Plan, VmPlan
+    from kvmc.planner.model import HostPlan, Plan, VcpuPin, VmPlan
     from kvmc.report.style import Style
 
 
@@ -89,7 +89,9 @@ def to_text(plan: HostPlan, style: Style) -> str:
     head = ("VM", "vCPUs", "topology", "host CPUs", "memory", "emulator", "I/O threads")
     lines = table(head, rows, style) if rows else []
     for left in plan.unplaced:
-        lines.append(f"{style.paint('not placed', '1;31')} {printable(left.name)}: {left.reason}")
+        lines.append(
+            f"{style.paint('not placed', '1;31')} {printable(left.name)}: {printable(left.reason)}"
+        )
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -127,12 +129,15 @@ def pins_text(vm: VmPlan) -> str:
         if all(pin.dedicated for pin in group):
             parts.append("+".join(str(pin.cpus) for pin in group))
         else:
-            parts += [_floating(pin.cpus) for pin in group if _floating(pin.cpus) not in parts]
-    return " ".join(parts)
+            parts += [_pin_text(pin) for pin in group]
+    # What floats on one set is told once.
+    return " ".join(dict.fromkeys(parts))
 
 
-def _floating(cpus: CpuSet | None) -> str:
-    return "floating" if cpus is None else f"({cpus})"
+def _pin_text(pin: VcpuPin) -> str:
+    if pin.cpus is None:
+        return "floating"
+    return str(pin.cpus) if pin.dedicated else f"({pin.cpus})"
 
 
 def _memory_text(vm: VmPlan) -> str:
