@@ -81,10 +81,12 @@ def libvirtd() -> str:
         _absent("virsh is not installed")
     if os.geteuid() == 0:
         _open_kvm()
+    if os.geteuid() == 0:
+        # a libvirtd that lives on without its virtlogd can start no guest
+        _start("virtlogd")
     if not _answers():
         if os.geteuid() != 0:
             _absent(f"no libvirtd answers at {URI}, and only root can start one")
-        _start("virtlogd")
         _start("libvirtd")
         end = time.monotonic() + START_SECONDS
         while not _answers():

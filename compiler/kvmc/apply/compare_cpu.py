@@ -1,0 +1,109 @@
+"""What a domain XML says of the CPU the guest sees: model, topology, cells, and features."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kvmc.apply.compare_xml import attribute, cpus, every, first, natural, size
+from kvmc.spec.model import Topology
+
+if TYPE_CHECKING:
+    from kvmc.render.xmltree import Element
+
+_CHECK = {"host-passthrough": "none", "maximum": "none"}
+"""What libvirt fills in for check= by mode (qemuDomainDefCPUPostParse); otherwise `partial`."""
+_LOCAL, _REMOTE = 10, 20
+"""SLIT distances where none are given (virDomainNumaDefNodeDistanceParseXML)."""
+
+
+def cpu_facts(domain: Element) -> dict[str, str]:
+    """Return path -> value for <cpu> and <features>; what libvirt fills in by itself is absent."""
+    cpu = first(domain, "cpu")
+    facts = {} if cpu is None else _model(cpu) | _cells(cpu)
+    topology = first(cpu, "topology")
+    if topology is not None:
+        facts["cpu/topology"] = topology_words(_topology(topology))
+    return facts | _features(domain)
+
+
+def topology_words(given: Topology) -> str:
+    """Return `3 sockets, 1 core, 2 threads`; dies and clusters only where there are several."""
+    counts = [("socket", given.sockets), ("die", given.dies), ("cluster", given.clusters)]
+    named = [(word, n) for word, n in counts if n > 1 or word == "socket"]
+    named += [("core", given.cores), ("thread", given.threads)]
+    return ", ".join(f"{n} {word}" if n == 1 else f"{n} {word}s" for word, n in named)
+
+
+def _topology(element: Element) -> Topology:
+    names = ("sockets", "dies", "clusters", "cores", "threads")
+    return Topology(**{name: natural(element.get(name)) or 1 for name in names})
+
+
+def _model(cpu: Element) -> dict[str, str]:
+    """Return mode, model and features, without the defaults libvirt writes out by itself."""
+    model = first(cpu, "model")
+    mode = cpu.get("mode") or ("custom" if model is not None and model.text else None)
+    defaults = {
+        "match": "exact",
+        "check": _CHECK.get(mode or "", "partial"),
+        "migratable": "on",
+    }
+    facts = {} if mode is None else {"cpu/mode": mode}
+    for name, default in defaults.items():
+        if (cpu.get(name) or default) != default:
+            facts[f"cpu/{name}"] = cpu.get(name) or ""
+    if model is not None and model.text:
+        facts["cpu/model"] = model.text
+    if attribute(model, "fallback") == "forbid":
+        facts["cpu/fallback"] = "forbid"
+    vendor = first(cpu, "vendor")
+    if vendor is not None:
+        facts["cpu/vendor"] = vendor.text
+    for cache in cpu.all("cache"):
+        facts["cpu/cache"] = " ".join(filter(None, (cache.get("mode"), _level(cache))))
+    for one in cpu.all("feature"):
+        facts[f"cpu/feature/{one.get('name')}"] = one.get("policy") or "require"
+    return facts
+
+
+def _level(cache: Element) -> str | None:
+    level = cache.get("level")
+    return None if level is None else f"level {level}"
+
+
+def _cells(cpu: Element) -> dict[str, str]:
+    facts: dict[str, str] = {}
+    cells = list(every(cpu, "numa/cell"))
+    for position, cell in enumerate(cells):
+        path = f"cpu/numa/{cell.get('id') or position}"
+        found = {
+            "cpus": cpus(cell.get("cpus")),
+            "memory": size(cell.get("memory"), cell.get("unit")),
+            "access": cell.get("memAccess"),
+            "discard": "yes" if cell.get("discard") == "yes" else None,
+        }
+        facts |= {f"{path}/{name}": value for name, value in found.items() if value is not None}
+    return facts | _distances(cells)
+
+
+def _distances(cells: list[Element]) -> dict[str, str]:
+    """Return `0-1: 21, ...` for distances that are not the default; libvirt mirrors a lone one."""
+    given = {
+        (natural(cell.get("id")) or 0, natural(one.get("id")) or 0): natural(one.get("value"))
+        for cell in cells
+        for one in every(cell, "distances/sibling")
+    }
+    ids = sorted(natural(cell.get("id")) or 0 for cell in cells)
+    parts = []
+    for one in ids:
+        for other in ids:
+            default = _LOCAL if one == other else _REMOTE
+            value = given.get((one, other), given.get((other, one))) or default
+            parts += [] if value == default else [f"{one}-{other}: {value}"]
+    return {"cpu/numa/distances": ", ".join(parts)} if parts else {}
+
+
+def _features(domain: Element) -> dict[str, str]:
+    paths = ("kvm/hidden", "kvm/hint-dedicated", "pmu")
+    found = ((path, first(domain, f"features/{path}")) for path in paths)
+    return {f"features/{p}": e.get("state") or "on" for p, e in found if e is not None}

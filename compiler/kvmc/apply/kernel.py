@@ -1,0 +1,216 @@
+"""The kernel's own word: the threads of QEMU, where they may run and where they ran.
+
+Pure functions over a `Tree` of small files (proc/, sys/): /proc/PID/cmdline, task/TID/comm, status,
+stat and cgroup (proc(5)), and the cpuset's effective CPUs (cgroups(7); cpuset.effective_cpus in
+version 1, cpuset.cpus.effective in version 2).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Literal
+
+from kvmc.apply.model import Thread
+from kvmc.cpuset import CpuSet, CpuSetError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from kvmc.apply.model import CgroupVersion, Role
+    from kvmc.host.tree import Tree
+
+_CGROUP = "sys/fs/cgroup"
+_NAMES: tuple[tuple[Role, re.Pattern[str]], ...] = (
+    ("vcpu", re.compile(r"CPU ([0-9]+)/")),
+    ("iothread", re.compile(r"IO iothread([0-9]+)\Z")),
+)
+"""What QEMU calls its threads under -name debug-threads=on, which libvirt always asks for."""
+_GROUPS: tuple[tuple[Role, re.Pattern[str]], ...] = (
+    ("vcpu", re.compile(r"vcpu([0-9]+)\Z")),
+    ("iothread", re.compile(r"iothread([0-9]+)\Z")),
+)
+"""What libvirt calls the threads' cgroups."""
+_POLICIES = {0: "other", 1: "fifo", 2: "rr", 3: "batch", 5: "idle", 6: "deadline", 7: "ext"}
+# fields of /proc/PID/stat, counted from the third: state, ...
+_FLAGS, _PROCESSOR, _PRIORITY, _POLICY = 6, 36, 37, 38
+_PF_NO_SETAFFINITY = 0x04000000
+_PF_KTHREAD = 0x00200000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """Any thread of the machine, and what decides where it runs."""
+
+    pid: int
+    tid: int
+    name: str
+    cpus: CpuSet
+    last_cpu: int | None
+    policy: str
+    priority: int
+    kernel: bool
+    """Whether it is a thread of the kernel."""
+    bound: bool
+    """Whether the kernel lets nobody change its affinity, as with its per-CPU threads."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CpuStates:
+    """Which CPUs there are and what the kernel was told of them; None: it does not say."""
+
+    online: CpuSet | None
+    isolated: CpuSet
+    """isolcpus=domain, and isolated cpuset partitions: the scheduler does not balance there."""
+    nohz_full: CpuSet
+
+
+def qemu_pids(tree: Tree, uuids: Iterable[str]) -> Mapping[str, int]:
+    """Return UUID -> process, from the `-uuid` that libvirt gives QEMU."""
+    wanted = set(uuids)
+    found: dict[str, int] = {}
+    for name in tree.list("proc") if wanted else ():
+        words = (tree.read(f"proc/{name}/cmdline") or "").split("\0") if name.isdigit() else []
+        for option, value in pairwise(words):
+            if option == "-uuid" and value in wanted:
+                found.setdefault(value, int(name))
+    return found
+
+
+def read_threads(tree: Tree, pid: int) -> tuple[Thread, ...]:
+    """Return a guest's threads by tid; those that end meanwhile are left out."""
+    found = []
+    for tid in sorted(int(name) for name in tree.list(f"proc/{pid}/task") if name.isdigit()):
+        task = read_task(tree, pid, tid)
+        if task is not None:
+            found.append(_thread(tree, task))
+    return tuple(found)
+
+
+def _thread(tree: Tree, task: Task) -> Thread:
+    group = cpuset_group(tree.read(f"proc/{task.pid}/task/{task.tid}/cgroup") or "")
+    role, number = _role(task.name, group[1] if group else "")
+    return Thread(
+        tid=task.tid,
+        role=role,
+        id=number,
+        name=task.name,
+        cpus=task.cpus,
+        last_cpu=task.last_cpu,
+        policy=task.policy,
+        priority=task.priority,
+        cgroup=group[1] if group else None,
+        effective=_effective(tree, group) if group else None,
+    )
+
+
+def _role(name: str, group: str) -> tuple[Role, int | None]:
+    last = group.rpartition("/")[2]
+    for text, patterns in ((name, _NAMES), (last, _GROUPS)):
+        for role, pattern in patterns:
+            match = pattern.match(text)
+            if match is not None:
+                return role, int(match[1])
+    return "emulator", None
+
+
+def read_task(tree: Tree, pid: int, tid: int) -> Task | None:
+    """Return one thread; None where it ended, or is not ours to see."""
+    folder = f"proc/{pid}/task/{tid}"
+    stat = tree.read(f"{folder}/stat") or ""
+    status = tree.read(f"{folder}/status") or ""
+    fields = stat.rpartition(")")[2].split()
+    cpus = _allowed(status)
+    if cpus is None or len(fields) <= _FLAGS:
+        return None
+    flags, policy = _field(fields, _FLAGS) or 0, _field(fields, _POLICY) or 0
+    return Task(
+        pid=pid,
+        tid=tid,
+        name=stat.partition("(")[2].rpartition(")")[0],
+        cpus=cpus,
+        last_cpu=_field(fields, _PROCESSOR),
+        policy=_POLICIES.get(policy, f"policy {policy}"),
+        priority=_field(fields, _PRIORITY) or 0,
+        kernel=bool(flags & _PF_KTHREAD),
+        bound=bool(flags & _PF_NO_SETAFFINITY),
+    )
+
+
+def _field(fields: list[str], index: int) -> int | None:
+    """Return a field of stat; None where this kernel has no such field."""
+    text = fields[index] if index < len(fields) else ""
+    return int(text) if text.isdigit() else None
+
+
+def _allowed(status: str) -> CpuSet | None:
+    for line in status.splitlines():
+        name, _, value = line.partition(":")
+        if name == "Cpus_allowed_list":
+            return _cpus(value)
+    return None
+
+
+def _cpus(text: str | None) -> CpuSet | None:
+    try:
+        return None if text is None else CpuSet.parse(text.replace("\0", "").strip())
+    except CpuSetError:
+        return None
+
+
+def cpuset_group(text: str) -> tuple[Literal[1, 2], str] | None:
+    """Return (cgroup version, path) of the cpuset in a /proc/PID/cgroup; None where there is none.
+
+    Where both versions are mounted, a version 1 hierarchy that has the controller holds it.
+    """
+    unified = None
+    for line in text.splitlines():
+        number, _, rest = line.partition(":")
+        controllers, _, path = rest.partition(":")
+        if "cpuset" in controllers.split(","):
+            return 1, path
+        if number == "0" and not controllers:
+            unified = path
+    return None if unified is None else (2, unified)
+
+
+def _effective(tree: Tree, group: tuple[Literal[1, 2], str]) -> CpuSet | None:
+    """Return the CPUs a cgroup really has; without the controller its nearest ancestor's."""
+    version, path = group
+    if version == 1:
+        return _cpus(tree.read(f"{_CGROUP}/cpuset{path.rstrip('/')}/cpuset.effective_cpus"))
+    while True:
+        path = path.rstrip("/")
+        text = tree.read(f"{_CGROUP}{path}/cpuset.cpus.effective")
+        if text is not None or not path:
+            return _cpus(text)
+        path = path.rpartition("/")[0]
+
+
+def cgroup_version(tree: Tree) -> CgroupVersion | None:
+    """Return the version that has the CPU controller; None where neither is mounted as usual."""
+    if "cpu" in (tree.read(f"{_CGROUP}/cgroup.controllers") or "").split():
+        return 2
+    names = tree.list(_CGROUP)
+    return 1 if any("cpu" in name.split(",") for name in names) else None
+
+
+def cpu_states(tree: Tree) -> CpuStates:
+    """Return which CPUs are online, isolated, and without a tick."""
+    folder = "sys/devices/system/cpu"
+    return CpuStates(
+        online=_cpus(tree.read(f"{folder}/online")),
+        isolated=_cpus(tree.read(f"{folder}/isolated")) or CpuSet(),
+        nohz_full=_cpus(tree.read(f"{folder}/nohz_full")) or CpuSet(),
+    )
+
+
+def all_tasks(tree: Tree) -> tuple[Task, ...]:
+    """Return every thread of the machine that can be seen, by process and thread."""
+    found = []
+    for pid in sorted(int(name) for name in tree.list("proc") if name.isdigit()):
+        for tid in sorted(int(name) for name in tree.list(f"proc/{pid}/task") if name.isdigit()):
+            task = read_task(tree, pid, tid)
+            found += [task] if task else []
+    return tuple(found)

@@ -1,0 +1,101 @@
+"""What diff, verify and apply share: the specs placed, and libvirt's side of the same host."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kvmc import pipeline
+from kvmc.apply.model import HypervisorError
+from kvmc.commands import inputs
+from kvmc.commands.result import Failure
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+    from kvmc.apply.model import HostIdentity, Observation
+    from kvmc.commands.inputs import Inputs
+    from kvmc.host.tree import Tree
+    from kvmc.render.model import Job
+
+SYSTEM = "qemu:///system"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placed:
+    """The specs that were read, and what to render on which host (None: on any)."""
+
+    inputs: Inputs
+    jobs: tuple[tuple[str | None, Job], ...] = ()
+    planned: pipeline.Planned = pipeline.EMPTY
+    """The plan itself, with the locks as they would be."""
+    stopped: bool = False
+    """Whether the input is wrong, so that there is nothing to compare."""
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The VMs' names."""
+        return frozenset(job.vm.name for _, job in self.jobs)
+
+
+def place(options: argparse.Namespace) -> Placed:
+    """Read, check and plan as `kvmc build` does; nothing of libvirt is looked at."""
+    read = inputs.read(options)
+    if read.failed:
+        return Placed(inputs=read, stopped=True)
+    read, planned = inputs.plan(options, read)
+    bases, missing = inputs.read_bases(planned)
+    read = replace(read, diagnostics=(*read.diagnostics, *missing))
+    if inputs.stops(read.diagnostics, options):
+        return Placed(inputs=read, stopped=True)
+    return Placed(inputs=read, jobs=pipeline.jobs(planned, bases), planned=planned)
+
+
+def look(uri: str, names: frozenset[str] | None = None) -> Observation:
+    """Return what a read-only connection and, for a local one, this machine's kernel tell.
+
+    Raises Failure(4) where libvirt cannot be asked. The kernel is asked about the named domains.
+    """
+    from kvmc.apply.libvirt_driver import Reader
+    from kvmc.apply.observe import observe
+
+    try:
+        with Reader(uri) as reader:
+            return observe(reader, this_machine(), names)
+    except HypervisorError as reason:
+        raise Failure(4, str(reason)) from reason
+
+
+def this_machine() -> Tree:
+    """Return this machine's /proc and /sys."""
+    from kvmc.host.probe import FolderTree
+
+    return FolderTree(Path("/"))
+
+
+def jobs_on(placed: Placed, host: HostIdentity) -> tuple[Job, ...]:
+    """Return the jobs that are this connection's: its host's, and those that fit any host.
+
+    The host's name in the specs is the one libvirt's machine calls itself by, with or without its
+    domain; where the specs plan one host only, that is the one. Raises Failure(2) otherwise.
+    """
+    names = {name for name, _ in placed.jobs if name is not None}
+    mine = names & {host.hostname, host.hostname.partition(".")[0]}
+    if len(names) > 1 and not mine:
+        raise Failure(
+            2,
+            f"{host.uri} calls itself {host.hostname}, and the specs are for "
+            f"{', '.join(sorted(names))}; say which with --host",
+        )
+    return tuple(_chosen(placed, mine or names, host))
+
+
+def _chosen(placed: Placed, names: set[str], host: HostIdentity) -> Iterator[Job]:
+    known = names | {host.hostname, host.hostname.partition(".")[0]}
+    for name, job in placed.jobs:
+        # a VM that needs no host may still say which one it is for
+        elsewhere = name is None and job.vm.host is not None and job.vm.host not in known
+        if name in (None, *names) and not elsewhere:
+            yield job
