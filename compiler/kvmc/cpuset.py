@@ -39,7 +39,7 @@ class CpuSet:
     @classmethod
     def _of(cls, mask: int) -> CpuSet:
         new = cls.__new__(cls)
-        new._mask = mask
+        new._mask = mask  # noqa: SLF001 (it is this very class)
         return new
 
     @classmethod
@@ -156,6 +156,11 @@ class CpuSet:
         if not self._mask:
             raise ValueError("an empty CPU set has no first CPU")
         return (self._mask & -self._mask).bit_length() - 1
+
+    @property
+    def mask(self) -> int:
+        """The set as a bit mask: bit n for CPU n."""
+        return self._mask
 
     def isdisjoint(self, other: CpuSet) -> bool:
         """Whether the two have no CPU in common."""

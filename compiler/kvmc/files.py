@@ -34,15 +34,31 @@ def read_inputs(paths: Sequence[str]) -> Outcome[tuple[Text, ...]]:
     diagnostics: list[Diagnostic] = []
     for path in paths or (".",):
         if path == "-":
-            texts["-"] = Text(name="<stdin>", content=sys.stdin.buffer.read(_MAX_READ))
+            # Named twice it is still one text: a second reading would find it empty.
+            if "-" not in texts:
+                texts["-"] = Text(name="<stdin>", content=_stdin())
             continue
-        found = list(_files_of(Path(path)))
-        for file in found:
+        for file in _files_of(Path(path)):
             read = read_text(file)
             diagnostics += read.diagnostics
-            if read.value is not None and (file == Path(path) or _is_ours(file, read.value)):
+            if read.value is not None and (
+                file == Path(path) or _is_ours(file, Path(path), read.value)
+            ):
                 texts.setdefault(str(file.resolve()), read.value)
     return Outcome(tuple(sorted(texts.values(), key=lambda t: t.name)), tuple(diagnostics))
+
+
+def _stdin() -> bytes:
+    """Return what stands on standard input; nothing where it is closed."""
+    return sys.stdin.buffer.read(_MAX_READ) if sys.stdin is not None else b""
+
+
+def _is_dir(path: Path) -> bool:
+    """Whether it is a folder; a name that the system refuses is none, and is told when read."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
 
 
 def read_text(file: Path) -> Outcome[Text]:
@@ -61,12 +77,14 @@ def read_file(file: Path, limit: int = 256 * 1024 * 1024) -> Outcome[Text]:
 
 
 def _files_of(path: Path) -> Iterator[Path]:
-    if not path.is_dir():
+    if not _is_dir(path):
         yield path
         return
     for folder, folders, names in os.walk(path):
         folders[:] = sorted(f for f in folders if not f.startswith("."))
-        yield from (Path(folder) / name for name in sorted(names) if _is_yaml(name))
+        found = (Path(folder) / name for name in sorted(names) if _is_yaml(name))
+        # A pipe or a device met by chance would be waited for without end.
+        yield from (file for file in found if file.is_file() or file.is_symlink())
 
 
 def _is_yaml(name: str) -> bool:
@@ -77,9 +95,13 @@ def _is_yaml(name: str) -> bool:
     )
 
 
-def _is_ours(file: Path, text: Text) -> bool:
-    """Whether a file met in a folder is kvmc's: by its folder, or by a `kvmc:` line."""
-    if any(part in _HOME_FOLDERS for part in file.parts[:-1]):
+def _is_ours(file: Path, searched: Path, text: Text) -> bool:
+    """Whether a file met in a folder is kvmc's: by its folder, or by a `kvmc:` line.
+
+    Only folders within the one searched count: a checkout may lie below somebody's /srv/hosts.
+    """
+    within = (searched.resolve().name, *file.relative_to(searched).parts[:-1])
+    if any(part in _HOME_FOLDERS for part in within):
         return True
     return text.content.startswith(b"kvmc:") or b"\nkvmc:" in text.content
 
@@ -91,7 +113,9 @@ def host_files(first_path: str) -> tuple[Path, ...]:
     it goes one folder up, from vms/ to the hosts/ beside it.
     """
     start = Path.cwd() if first_path == "-" else Path(first_path)
-    base = start if start.is_dir() else start.parent
+    base = start if _is_dir(start) else start.parent
+    if not _is_dir(base):
+        return ()
     for folder in _upwards(base):
         hosts = folder / "hosts"
         if hosts.is_dir():

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from kvmc.diagnostics import Locator
     from kvmc.files import Text
     from kvmc.host.model import Host
+    from kvmc.planner.held import Held
     from kvmc.planner.lock import Lock
     from kvmc.planner.relock import Changes
     from kvmc.render.model import Artifact, Job
@@ -51,10 +52,11 @@ def check(texts: Sequence[Text]) -> Outcome[Repository]:
         diagnostics += source.diagnostics
         documents += source.value or ()
     vms, hosts = _load(documents, diagnostics)
+    # Sorted first: of two with one name it is always the same one that is told.
+    vms.sort(key=lambda vm: (vm.name, vm.place.file, vm.place.document))
+    hosts.sort(key=lambda host: (host.name, _where(host)))
     diagnostics += check_fleet(vms)
     diagnostics += _same_host_twice(hosts)
-    vms.sort(key=lambda vm: (vm.name, vm.place.file, vm.place.document))
-    hosts.sort(key=lambda host: host.name)
     return Outcome(
         Repository(vms=tuple(vms), hosts=tuple(hosts), documents=tuple(documents)),
         tuple(diagnostics),
@@ -82,6 +84,10 @@ def _load(
             diagnostics += host.diagnostics
             hosts += [host.value] if host.value else []
     return vms, hosts
+
+
+def _where(host: Host) -> tuple[str, int]:
+    return (host.place.file, host.place.document) if host.place else ("", 0)
 
 
 def _same_host_twice(hosts: Sequence[Host]) -> list[Diagnostic]:
@@ -159,6 +165,8 @@ class Wishes:
     """The name that --host stands for; it wins over `host:` in a spec."""
     replan: bool = False
     """Free what the lock holds."""
+    undeclared: Mapping[str, tuple[Held, ...]] = field(default_factory=dict)
+    """Host -> domains there that no spec declares; their pins count as occupied."""
     whole: bool = True
     """Whether the VMs are all there are, so that what the lock holds for others is gone."""
 
@@ -173,13 +181,16 @@ def plan(repository: Repository, wishes: Wishes) -> Outcome[Planned]:
         home = _home(vm, by_name, wishes.forced)
         diagnostics += home.diagnostics
         if home.value is not None:
-            groups.setdefault(home.value or None, []).append(vm)
+            group = groups.setdefault(home.value or None, [])
+            twin = next((other for other in group if other.name == vm.name), None)
+            diagnostics += [_twice(vm, twin, home.value)] if twin else []
+            group += [] if twin else [vm]
         elif not home.diagnostics:
             undecided.append(vm)
     diagnostics += _say_where_they_fit(undecided, by_name, groups)
     if wishes.whole:
-        for name in repository.locks:
-            groups.setdefault(name, [])
+        for locked in repository.locks:
+            groups.setdefault(locked, [])
     plans: list[HostPlan] = []
     locks: dict[str, tuple[Lock, Changes]] = {}
     for name in sorted(groups, key=lambda n: n or ""):
@@ -200,7 +211,7 @@ def _plan_one(
 ) -> Outcome[tuple[HostPlan, tuple[Lock, Changes] | None]]:
     """Plan one host with its lock; no value where the lock cannot be built upon."""
     from kvmc.planner.plan import plan_host
-    from kvmc.planner.relock import check_lock, mark_moved, relock, say_changes
+    from kvmc.planner.relock import check_lock, check_undeclared, mark_moved, relock, say_changes
 
     names = {vm.name: vm for vm in vms}
     held = list(lock.held) if lock else []
@@ -212,7 +223,12 @@ def _plan_one(
         wrong = check_lock(replace(lock, held=tuple(held)), host, vms)
         if wrong:
             return Outcome(None, wrong)
-    planned = plan_host(vms, host, held)
+    domains = wishes.undeclared.get(host.name, ()) if host else ()
+    if host is not None:
+        clash = tuple(check_undeclared(held, domains, host, lock.place if lock else None))
+        if clash:
+            return Outcome(None, clash)
+    planned = plan_host(vms, host, [*held, *domains])
     if planned.value is None or host is None:
         return Outcome((planned.value, None) if planned.value else None, planned.diagnostics)
     after, changes = relock(planned.value, names, lock, whole=wishes.whole)
@@ -221,6 +237,14 @@ def _plan_one(
     if host.place is not None:
         said = tuple(say_changes(changes, marked, lock, names, replan=wishes.replan))
     return Outcome((marked, (after, changes)), (*planned.diagnostics, *said))
+
+
+def _twice(vm: Vm, other: Vm, host: str) -> Diagnostic:
+    """Return the error for two VMs of one name that only meet now that their hosts are known."""
+    where = f"on host '{host}'" if host else "without a host"
+    message = f"VM '{vm.name}' {where} is already in {other.place.file}"
+    hint = "give each VM of a host its own name"
+    return error("KV361", message, vm.place.at("name"), hint=hint)
 
 
 def _home(vm: Vm, hosts: Mapping[str, Host], forced: str | None) -> Outcome[str]:
@@ -270,10 +294,11 @@ def jobs(
     found: list[tuple[str | None, Job]] = []
     for host in planned.plan.hosts:
         name = host.host.name if host.host else None
+        models = host.host.host_models if host.host else ()
         for placed in host.vms:
             vm = planned.vms[name, placed.name]
             base = bases.get((vm.place.file, vm.machine.base or ""))
-            found.append((name, Job(vm=vm, plan=placed, base=base)))
+            found.append((name, Job(vm=vm, plan=placed, base=base, host_models=models)))
     return tuple(found)
 
 

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from kvmc.codes import (
+    apply,
+    drift,
     files,
     host,
     host_snapshot,
+    importing,
+    lock,
     placement,
     rendering,
+    rendering_qemu,
     rules,
+    runtime,
     schema,
     selection,
     yaml,
@@ -23,8 +29,14 @@ SERIES: tuple[tuple[Code, ...], ...] = (
     host_snapshot.CODES,
     selection.CODES,
     placement.CODES,
+    lock.CODES,
     rendering.CODES,
+    rendering_qemu.CODES,
+    importing.CODES,
+    runtime.CODES,
     files.CODES,
+    apply.CODES,
+    drift.CODES,
 )
 
 CODES: dict[str, Code] = {code.code: code for series in SERIES for code in series}

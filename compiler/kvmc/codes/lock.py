@@ -59,4 +59,12 @@ CODES: tuple[Code, ...] = (
         "The lock does not hold the placement of these VMs, so the next run may place them "
         "elsewhere when specs are added. `kvmc lock` writes it; `build -o` does so too.",
     ),
+    Code(
+        "KV528",
+        "an undeclared domain is on locked cores",
+        "With --connect the pins of domains that no spec declares count as occupied. This one is "
+        "pinned to CPUs, or their thread siblings, that the lock holds for a declared VM. kvmc "
+        "never touches a domain that nobody declared: move its pins by hand, declare it "
+        "(`kvmc import`), or plan the host anew around it.",
+    ),
 )

@@ -270,6 +270,12 @@ CODES: tuple[Code, ...] = (
         "host CPU of its own.",
     ),
     Code(
+        "KV354",
+        "huge pages need other memory",
+        "libvirt refuses huge pages with `source: anonymous`, which has no file to take them "
+        "from, and with `allocation: ondemand`, because pages are taken from the pool at start.",
+    ),
+    Code(
         "KV361",
         "VM name used twice",
         "Two VMs of one host, or two without a host, have the same name. libvirt knows a domain"

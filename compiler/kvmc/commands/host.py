@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from kvmc import files, pipeline
 from kvmc.commands.result import Failure, Result
 from kvmc.diagnostics import Diagnostic, Outcome, Place, error
+from kvmc.report.style import printable
 
 if TYPE_CHECKING:
     import argparse
@@ -25,17 +26,27 @@ def run(options: argparse.Namespace, view: View) -> Result:
 def _probe(options: argparse.Namespace) -> Result:
     from kvmc.host.show import to_json
     from kvmc.host.snapshot import dump_host
+    from kvmc.spec.names import name_problem
 
+    if options.name is not None and (problem := name_problem(options.name)):
+        raise Failure(2, f"the name {options.name!r} {problem}")
     probed = _read_source(options)
     if probed.value is None:
         return Result(diagnostics=probed.diagnostics, document={"kvmc": "v1", "kind": "host"})
-    host, said, output = probed.value, "", ""
-    if options.output is not None:
-        host = _with_old_policy(host, Path(options.output))
-        said = _write(Path(options.output), dump_host(host))
-    else:
-        output = dump_host(host)
-    return Result(diagnostics=probed.diagnostics, document=to_json(host), output=output, said=said)
+    if options.output is None:
+        output = dump_host(probed.value)
+        return Result(diagnostics=probed.diagnostics, document=to_json(probed.value), output=output)
+    target = Path(options.output)
+    host = _with_old_policy(probed.value, target)
+    text = dump_host(host)
+    said = _write(target, text)
+    # The policy is older than the facts: what it names may be gone.
+    return Result(
+        diagnostics=(*probed.diagnostics, *_load(target).diagnostics),
+        lines={str(target): text.splitlines()},
+        document=to_json(host),
+        said=said,
+    )
 
 
 def _read_source(options: argparse.Namespace) -> Outcome[Host]:
@@ -43,6 +54,11 @@ def _read_source(options: argparse.Namespace) -> Outcome[Host]:
     from kvmc.host.capabilities import read_capabilities
     from kvmc.host.hwloc import read_hwloc
 
+    if options.connect is not None:
+        try:
+            return probe.probe_connection(options.connect, options.name)
+        except probe.ConnectionFailed as problem:
+            raise Failure(4, str(problem)) from None
     if options.capabilities is None and options.hwloc is None:
         root = Path(options.sysfs or "/")
         name = options.name or (root.resolve().name if options.sysfs else probe.local_name())
@@ -58,17 +74,20 @@ def _read_source(options: argparse.Namespace) -> Outcome[Host]:
 
 
 def _with_old_policy(host: Host, target: Path) -> Host:
-    """Keep the policy, and the name, of a description that is probed anew."""
+    """Keep what a person wrote in a description that is probed anew: its policy and its name."""
     if not target.exists():
         return host
     old = _load(target)
     if old.value is None:
         raise Failure(
             1,
-            f"{target} is there but is no valid host description, so the policy in "
-            "it cannot be kept; mend it (`kvmc check` tells what is wrong) or remove it",
+            f"{target} is there but is no valid host description, so the policy in it cannot "
+            "be kept; mend it (`kvmc check` tells what is wrong) or remove it",
         )
-    return replace(host, name=old.value[1].name, policy=old.value[1].policy)
+    before = old.value[1]
+    # only libvirt knows its host-model, so that any other source leaves it as it was
+    models = host.host_models or before.host_models
+    return replace(host, name=before.name, policy=before.policy, host_models=models)
 
 
 def _write(target: Path, text: str) -> str:
@@ -76,7 +95,7 @@ def _write(target: Path, text: str) -> str:
         changed = files.write_atomically(target, text)
     except OSError as reason:
         raise Failure(4, f"{target}: {(reason.strerror or 'cannot be written').lower()}") from None
-    return f"{'wrote' if changed else 'unchanged'} {target}\n"
+    return f"{'wrote' if changed else 'unchanged'} {printable(str(target))}\n"
 
 
 def _show(options: argparse.Namespace, view: View) -> Result:

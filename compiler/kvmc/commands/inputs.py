@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kvmc import files, pipeline
-from kvmc.commands.result import Result
+from kvmc.commands.result import Failure, Result
 from kvmc.diagnostics import Diagnostic, Place, Severity, error, note
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from kvmc.files import Text
     from kvmc.host.model import Host
+    from kvmc.planner.held import Held
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,13 +119,41 @@ def _same(name: str, path: Path) -> bool:
 def plan(options: argparse.Namespace, inputs: Inputs) -> tuple[Inputs, pipeline.Planned]:
     """Plan what was read; this machine is probed where a VM needs a host and there is none."""
     inputs = _with_this_machine(options, inputs)
-    wishes = pipeline.Wishes(forced=inputs.forced, replan=options.replan, whole=whole(options))
+    wishes = pipeline.Wishes(
+        undeclared=_undeclared(options.connect, inputs),
+        forced=inputs.forced,
+        replan=options.replan,
+        whole=whole(options),
+    )
     planned = pipeline.plan(inputs.repository, wishes)
     value = planned.value or pipeline.EMPTY
     found = [*inputs.diagnostics, *planned.diagnostics]
     if options.locked:
         found = [d for d in found if d.code != "KV527"] + list(_unlocked(value))
     return replace(inputs, diagnostics=tuple(found)), value
+
+
+def _undeclared(uri: str | None, inputs: Inputs) -> dict[str, tuple[Held, ...]]:
+    """Return the host that a connection is for, and its domains that no spec declares."""
+    if uri is None or not inputs.repository.hosts:
+        return {}  # nothing is placed, so that nothing can be in the way
+    from kvmc.apply.observe import occupied
+    from kvmc.commands.placed import look
+    from kvmc.planner.held import undeclared
+
+    seen = look(uri)
+    hosts = {host.name for host in inputs.repository.hosts}
+    called = {seen.host.hostname, seen.host.hostname.partition(".")[0]}
+    mine = {inputs.forced} & hosts or hosts & called or (hosts if len(hosts) == 1 else set())
+    if len(mine) != 1:
+        raise Failure(
+            2,
+            f"{uri} calls itself {seen.host.hostname}, and the hosts known are "
+            f"{', '.join(sorted(hosts)) or 'none'}; say which with --host",
+        )
+    declared = {vm.name for vm in inputs.repository.vms}
+    lines = tuple(undeclared(*domain) for domain in occupied(seen, declared))
+    return dict.fromkeys(filter(None, mine), lines)
 
 
 def _unlocked(planned: pipeline.Planned) -> Iterator[Diagnostic]:

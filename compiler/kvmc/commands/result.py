@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from kvmc.report.style import Style
+from kvmc.report.style import Style, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from kvmc.diagnostics import Diagnostic
 
@@ -17,7 +17,7 @@ class Failure(Exception):  # noqa: N818 (it ends a command, it is no bug)
     """Ends a command with an exit code and a sentence: 2 for usage, 4 for the machine."""
 
     def __init__(self, code: int, text: str) -> None:
-        super().__init__(text)
+        super().__init__(printable(text))
         self.code = code
 
 
@@ -25,7 +25,7 @@ class Failure(Exception):  # noqa: N818 (it ends a command, it is no bug)
 class View:
     """How stdout looks: colours, and its width in columns."""
 
-    style: Style = Style()
+    style: Style = field(default_factory=Style)
     width: int = 100
 
 
@@ -42,3 +42,11 @@ class Result:
     """For stdout, with --format json; the diagnostics are added to it."""
     said: str = ""
     """For stderr, after the diagnostics."""
+    status: int | None = None
+    """The exit code, where it is not for the diagnostics to say."""
+    then: Callable[[], Result] | None = None
+    """What is left to do once this was printed; its result is printed too and decides."""
+    differs: bool = False
+    """Whether what is there is not what was asked: exit code 3, unless there is an error."""
+    machine_failed: bool = False
+    """Whether the hypervisor or the machine failed: exit code 4, whatever else is said."""

@@ -57,6 +57,19 @@ class Held:
         )
 
 
+def undeclared(name: str, own: CpuSet, floating: CpuSet) -> Held:
+    """Return a domain that no spec declares, as if the lock held its pins: nobody joins it."""
+    return Held(
+        name=name,
+        demand="",
+        strategy="manual",
+        threads="isolate",
+        siblings=1,
+        cpus=tuple(CpuSet([cpu]) for cpu in own),
+        listed=floating,
+    )
+
+
 def demand_fingerprint(vm: Vm) -> str:
     """Return a short digest of all that decides where a VM may go; names and tuning do not."""
     asked = (

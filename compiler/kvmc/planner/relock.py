@@ -116,6 +116,27 @@ def _contradictions(lock: Lock, host: Host, place: Place) -> Iterator[Diagnostic
                 )
 
 
+def check_undeclared(
+    held: Sequence[Held], domains: Sequence[Held], host: Host, place: Place | None
+) -> Iterator[Diagnostic]:
+    """Yield an error for each domain, declared by no spec, on cores that the lock holds."""
+    for domain in domains:
+        near = domain.own | domain.listed
+        for line in held:
+            clash = EMPTY
+            for core in host.cores:
+                cpus = CpuSet(core.cpus)
+                if not cpus.isdisjoint(near) and not cpus.isdisjoint(line.own):
+                    clash = clash | cpus & (near | line.own)
+            if clash:
+                message = (
+                    f"the domain {domain.name}, which no spec declares, and {line.name} in the "
+                    f"lock are on the same cores: CPUs {clash}"
+                )
+                at = place.at("vms", line.name, key=True) if place else None
+                yield error("KV528", message, at, hint=f"move the domain's pins, or {_ANEW}")
+
+
 def _own_count(held: Held) -> int:
     return sum(1 for cpus in held.cpus if cpus and len(cpus) == 1) + len(held.isolated)
 

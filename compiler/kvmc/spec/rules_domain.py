@@ -1,4 +1,4 @@
-"""Rules of the domain as a whole, KV351-KV353: its name, its base, its promises to the guest."""
+"""Rules of the domain as a whole, KV351-KV354: name, base, promises to the guest, memory."""
 
 from __future__ import annotations
 
@@ -58,6 +58,21 @@ def false_hint(vm: Vm) -> Iterator[Diagnostic]:
         )
 
 
+def pages_without_memory(vm: Vm) -> Iterator[Diagnostic]:
+    """KV354: huge pages are a file or memfd, allocated at once (libvirt qemuValidateDomainDef)."""
+    backing = vm.memory_backing
+    if backing.hugepages_kib is None:
+        return
+    for name, word in (("source", "anonymous"), ("allocation", "ondemand")):
+        if getattr(backing, name) == word:
+            yield error(
+                "KV354",
+                f"huge pages cannot be had with {name} {word}",
+                vm.place.at("memory_backing", name),
+                hint=f"leave {name} out",
+            )
+
+
 def _owns_cpus(vm: Vm) -> bool:
     if vm.pin.strategy == "manual":
         pins = [cpus for _, cpus in vm.pin.map]
@@ -65,4 +80,4 @@ def _owns_cpus(vm: Vm) -> bool:
     return vm.pin.strategy == "dedicated"
 
 
-RULES = (refused_name, base_and_machine, false_hint)
+RULES = (refused_name, base_and_machine, false_hint, pages_without_memory)

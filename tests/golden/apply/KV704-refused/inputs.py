@@ -1,0 +1,18 @@
+"""libvirt refuses the second definition."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.support import fakeapply
+from tests.support.fakeapply import patch
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["make", "patch"]
+
+
+def make(folder: Path) -> None:
+    fakeapply.make(folder)
+    (folder / "libvirt" / "refuse").write_text("no-such-machine\n", "utf-8")

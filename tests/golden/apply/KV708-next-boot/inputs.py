@@ -1,0 +1,7 @@
+"""More memory than a running guest can get."""
+
+from __future__ import annotations
+
+from tests.support.fakeapply import make, patch
+
+__all__ = ["make", "patch"]

@@ -1,0 +1,7 @@
+"""No --try waits."""
+
+from __future__ import annotations
+
+from tests.support.fakeapply import make, patch
+
+__all__ = ["make", "patch"]

@@ -1,0 +1,7 @@
+"""A running domain whose pins move."""
+
+from __future__ import annotations
+
+from tests.support.fakeapply import make, patch
+
+__all__ = ["make", "patch"]
