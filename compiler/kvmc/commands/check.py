@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kvmc.commands import inputs
+from kvmc.diagnostics import Severity
 
 if TYPE_CHECKING:
     import argparse
@@ -16,13 +17,14 @@ def run(options: argparse.Namespace, _view: View) -> Result:
     """Check everything found in PATHs and in the hosts/ that belongs to them."""
     read = inputs.read(options)
     repository = read.repository
+    warned = sum(d.severity is Severity.WARNING for d in read.diagnostics)
     said = (
         ""
-        if read.failed
+        if inputs.stops(read.diagnostics, options)
         else (
             f"{_count(len({d.file for d in repository.documents}), 'file')}: "
             f"{_count(len(repository.vms), 'VM')}, {_count(len(repository.hosts), 'host')}, "
-            "nothing wrong\n"
+            f"{_count(warned, 'warning') if warned else 'nothing wrong'}\n"
         )
     )
     return read.result(document={"kvmc": "v1", "kind": "check"}, said=said)

@@ -7,7 +7,7 @@ import re
 from kvmc.source.ambiguity import ambiguity
 from kvmc.source.scalars import resolve
 
-_PLAIN = re.compile(r"[A-Za-z0-9/][A-Za-z0-9()@._/+=-]*(?: [A-Za-z0-9()@._/+=-]+)*")
+_PLAIN = re.compile(r"[A-Za-z0-9/.][A-Za-z0-9()@._/+=-]*(?: [A-Za-z0-9()@._/+=-]+)*")
 """Without `,` and `:`, so that it may stand in a flow mapping too."""
 _BMP = 0xFFFF
 """The last character that \\u can name."""

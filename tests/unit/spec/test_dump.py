@@ -18,17 +18,19 @@ from kvmc.spec.model import Cpu, Machine, Pin, Topology, Vm
 from tests.support.jobs import jobs, vm
 
 if TYPE_CHECKING:
-    from kvmc.spec.model import ThreadPlace
+    from kvmc.spec.model import Strategy, ThreadPlace
 
 _SETS = st.sets(st.integers(0, 200), min_size=1).map(CpuSet)
-_PLACES: st.SearchStrategy[ThreadPlace] = st.sampled_from(("own", "share", "isolate")) | _SETS
+_WORDS: tuple[ThreadPlace, ...] = ("own", "share", "isolate")
+_PLACES = st.sampled_from(_WORDS) | _SETS
+_STRATEGIES: tuple[Strategy, ...] = ("none", "shared", "dedicated", "mixed", "manual")
 
 
 @st.composite
 def pins(draw: st.DrawFn, ceiling: int) -> Pin:
     """Any pins a model can hold, sensible or not."""
     rest: dict[str, Any] = {"emulator": draw(_PLACES), "iothreads": draw(_PLACES)}
-    strategy = draw(st.sampled_from(("none", "shared", "dedicated", "mixed", "manual")))
+    strategy = draw(st.sampled_from(_STRATEGIES))
     if strategy == "manual":
         rest["map"] = tuple((v, draw(_SETS)) for v in range(ceiling))
     if strategy == "mixed":

@@ -6,14 +6,24 @@ formatdomain.html; src/conf/domain_conf.c, cpu_conf.c and numa_conf.c where that
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Literal
+
+from kvmc.cpuset import CpuSet
+from kvmc.units import format_kib
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kvmc.cpuset import CpuSet
-    from kvmc.spec.model import Boot, Cell, CpuCache, Disk, Features, Topology
+    from kvmc.spec.model import Boot, Cell, CpuCache, CpuMode, Disk, Features, NumaMode, Topology
+
+Fallback = Literal["allow", "forbid"]
+Match = Literal["minimum", "exact", "strict"]
+Check = Literal["none", "partial", "full"]
+Policy = Literal["batch", "idle", "fifo", "rr"]
+Source = Literal["anonymous", "file", "memfd"]
+Access = Literal["shared", "private"]
+Allocation = Literal["immediate", "ondemand"]
 
 HOST_DEFAULT_PAGE = 0
 """Stands for <hugepages/> without a size: the host's default huge page."""
@@ -23,7 +33,7 @@ HOST_DEFAULT_PAGE = 0
 class Binding:
     """Memory of the domain, or of one cell, on host nodes; `nodes` None: wherever there is room."""
 
-    mode: str | None = None
+    mode: NumaMode | None = None
     nodes: CpuSet | None = None
     auto: bool = False
     """Whether numad chooses the nodes."""
@@ -52,15 +62,15 @@ class Domain:
     shares: int | None
     period: int | None
     quota: int | None
-    schedulers: tuple[tuple[str, int | None] | None, ...]
+    schedulers: tuple[tuple[Policy, int | None] | None, ...]
     """(policy, priority) of each vCPU."""
-    mode: str | None
+    mode: CpuMode | None
     model: str | None
-    fallback: str | None
+    fallback: Fallback | None
     vendor_id: str | None
     vendor: str | None
-    match: str | None
-    check: str | None
+    match: Match | None
+    check: Check | None
     migratable: bool | None
     features: tuple[tuple[str, str], ...]
     cache: CpuCache | None
@@ -74,9 +84,9 @@ class Domain:
     cell_bindings: tuple[Binding, ...]
     locked: bool
     nosharepages: bool
-    source: str | None
-    access: str | None
-    allocation: str | None
+    source: Source | None
+    access: Access | None
+    allocation: Allocation | None
     hypervisor: Features
     machine: DomainMachine
 
@@ -85,7 +95,7 @@ class Domain:
 class DomainMachine:
     """The part that a minimal machine can spell; a base has all of it."""
 
-    type: str | None = None
+    type: Literal["kvm", "qemu"] | None = None
     machine: str | None = None
     emulator: str | None = None
     boot: Boot | None = None
@@ -109,6 +119,37 @@ _LABELS = {
 
 def changes(before: Domain, after: Domain) -> Iterator[str]:
     """Yield, in libvirt's words, each setting in which two domains differ; never `machine`."""
+    old, new = _meant(before), _meant(after)
     for field in fields(Domain):
-        if field.name != "machine" and getattr(before, field.name) != getattr(after, field.name):
-            yield _LABELS.get(field.name, field.name)
+        one, other = getattr(old, field.name), getattr(new, field.name)
+        if field.name != "machine" and one != other:
+            label = _LABELS.get(field.name, field.name)
+            yield f"{label}{_values(field.name, one, other)}"
+
+
+def _meant(domain: Domain) -> Domain:
+    """Fill in what libvirt assumes: an exact match, and that it may fall back."""
+    custom = domain.mode == "custom"
+    named = custom or domain.mode == "host-model"
+    return replace(
+        domain,
+        match=(domain.match or "exact") if custom else None,
+        fallback=(domain.fallback or "allow") if named else None,
+    )
+
+
+def _values(name: str, one: object, other: object) -> str:
+    """Return both values where they are short enough to help, with a blank before them."""
+    if all(value is None or isinstance(value, (CpuSet, int, str)) for value in (one, other)):
+        return f" ({_value(name, one)} becomes {_value(name, other)})"
+    return ""
+
+
+def _value(name: str, value: object) -> str:
+    if value is None:
+        return "any CPU" if name == "emulator" else "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int) and name.endswith("_kib"):
+        return format_kib(value) if value else "the host's default size"
+    return str(value) or "none"

@@ -1,0 +1,171 @@
+"""`kvmc import XML`: an existing domain as YAML that builds the same domain again."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kvmc import files, pipeline
+from kvmc.commands.result import Failure, Result
+from kvmc.diagnostics import Diagnostic, Outcome, Place, Severity, note, warning
+
+if TYPE_CHECKING:
+    import argparse
+
+    from kvmc.commands.result import View
+    from kvmc.files import Text
+    from kvmc.host.model import Host
+    from kvmc.spec.domain.model import Domain
+
+_STDOUT = "<stdout>"
+_STDIN = "<stdin>"
+
+
+def run(options: argparse.Namespace, _view: View) -> Result:
+    """Import one domain; what a spec cannot say, and what a build would change, is said."""
+    from kvmc.spec.domain.read import read_domain
+    from kvmc.spec.dump import dump_vm
+    from kvmc.spec.importer import vm_of
+
+    read = _read(options.xml)
+    domain = read_domain(read.value.content, read.value.name) if read.value else None
+    if read.value is None or domain is None or domain.value is None:
+        return _result("", (*read.diagnostics, *(domain.diagnostics if domain else ())))
+    host, base = _host(options.host), _base(options)
+    name, online = (host.name, host.online) if host else (None, None)
+    target = Path(options.output) if options.output else None
+    text = dump_vm(vm_of(domain.value, base=base, host=name, online=online), _schema(target))
+    built = _Trial(text, options.output or _STDOUT, read.value, base, host)
+    found = (*built.unspelled(), *built.changes(domain.value), *built.diagnostics)
+    said = _write(target, text) if target else ""
+    return built.located(found, output="" if target else text, said=said)
+
+
+def _result(text: str, found: tuple[Diagnostic, ...]) -> Result:
+    return Result(diagnostics=found, document={"kvmc": "v1", "kind": "import", "text": text})
+
+
+def _read(xml: str) -> Outcome[Text]:
+    if xml != "-":
+        return files.read_file(Path(xml), _LIMIT)
+    return Outcome(files.Text(name=_STDIN, content=sys.stdin.buffer.read(_LIMIT)))
+
+
+_LIMIT = 4 * 1024 * 1024 + 1
+"""One byte more than is accepted, so that it can be said that a file is too large."""
+
+
+def _base(options: argparse.Namespace) -> str | None:
+    """Return the XML's path as the spec's `base:` names it: relative to the spec."""
+    if options.output is None or options.xml == "-":
+        return None
+    return os.path.relpath(options.xml, Path(options.output).parent)
+
+
+def _schema(target: Path | None) -> str:
+    """Return what the modeline names: the schemas/ that `kvmc init` makes, where there is one."""
+    folder = (target or Path("vms/x.yaml")).resolve().parent
+    for parent in (folder, *folder.parents):
+        if (parent / "schemas" / "vm.json").is_file():
+            return os.path.relpath(parent / "schemas" / "vm.json", folder)
+    return "../schemas/vm.json"
+
+
+def _host(option: str | None) -> Host | None:
+    """Return the host that --host means: this machine, a file, or one of hosts/ by name."""
+    if option is None:
+        return None
+    if option == "local":
+        from kvmc.host.probe import local_name, probe_sysfs
+
+        known: tuple[Host, ...] = tuple(filter(None, [probe_sysfs(Path("/"), local_name()).value]))
+        return known[0] if known else _no_host(option)
+    is_file = "/" in option or option.endswith((".yaml", ".yml"))
+    paths = (Path(option),) if is_file else files.host_files(".")
+    texts = [text for path in paths if (text := files.read_text(path).value)]
+    checked = pipeline.check(texts).value or pipeline.Repository()
+    hosts = [host for host in checked.hosts if is_file or host.name == option]
+    return hosts[0] if len(hosts) == 1 else _no_host(option)
+
+
+def _no_host(option: str) -> Host:
+    raise Failure(2, f"--host {option}: there is no one valid host description of that name")
+
+
+def _write(target: Path, text: str) -> str:
+    if target.exists() and (not target.is_file() or target.read_bytes() != text.encode()):
+        raise Failure(2, f"{target} is there already, and is not overwritten; name another file")
+    try:
+        changed = files.write_atomically(target, text)
+    except OSError as reason:
+        raise Failure(4, f"{target}: {(reason.strerror or 'cannot be written').lower()}") from None
+    return f"{'wrote' if changed else 'unchanged'} {target}\n"
+
+
+class _Trial:
+    """What check, plan and build make of the new spec: the proof of the import."""
+
+    def __init__(
+        self, text: str, name: str, xml: Text, base: str | None, host: Host | None
+    ) -> None:
+        self._text = files.Text(name=name, content=text.encode())
+        self._xml = xml
+        self._base = base
+        checked = pipeline.check((self._text,))
+        self._repository = checked.value or pipeline.Repository()
+        self._built = ""
+        found = list(checked.diagnostics)
+        if not any(d.is_error for d in found):
+            hosts = (host,) if host else ()
+            repository = replace(self._repository, hosts=hosts)
+            wishes = pipeline.Wishes(forced=host.name if host else None)
+            planned = pipeline.plan(repository, wishes)
+            bases = {(name, base or ""): xml.content}
+            rendered = pipeline.build(planned.value or pipeline.EMPTY, bases, "libvirt")
+            found += (*planned.diagnostics, *rendered.diagnostics)
+            self._built = "".join(artifact.text for artifact in rendered.value or ())
+        self.diagnostics = tuple(d for d in found if d.severity is not Severity.NOTE)
+
+    def unspelled(self) -> tuple[Diagnostic, ...]:
+        """Return a note about what the spec has no words for."""
+        from kvmc.spec.domain.rest import unspelled
+        from kvmc.spec.domain.xml import parse_domain
+
+        root = parse_domain(self._xml.content, self._xml.name).value
+        paths = () if root is None else unspelled(root, with_base=self._base is not None)
+        if not paths:
+            return ()
+        place, names = Place(file=self._xml.name), ", ".join(paths)
+        if self._base is not None:
+            hint = "keep the file beside the spec: it is the spec's base"
+            return (note("KV644", f"stays as it is in {self._base}: {names}", place, hint=hint),)
+        hint = "with -o FILE and a file as XML the spec names it as its base, and nothing is lost"
+        return (note("KV644", f"not in the YAML: {names}", place, hint=hint),)
+
+    def changes(self, before: Domain) -> tuple[Diagnostic, ...]:
+        """Return a warning about what a build of the spec says otherwise than the domain."""
+        from kvmc.spec.domain.model import changes
+        from kvmc.spec.domain.read import read_domain
+
+        after = read_domain(self._built.encode(), _STDOUT).value if self._built else None
+        found = tuple(changes(before, after)) if after else ()
+        if not found:
+            return ()
+        message = f"a build of this spec changes {'; '.join(found)}"
+        hint = "look at each; --host (NAME, FILE or local) lets kvmc know the host's CPUs and nodes"
+        return (warning("KV645", message, Place(file=self._xml.name), hint=hint),)
+
+    def located(self, found: tuple[Diagnostic, ...], *, output: str, said: str) -> Result:
+        """Return the result, with positions in the new spec."""
+        from kvmc.source.document import text_lines
+
+        return Result(
+            diagnostics=pipeline.report(found, self._repository),
+            lines={self._text.name: text_lines(self._text.content)},
+            document={"kvmc": "v1", "kind": "import", "text": self._text.content.decode()},
+            output=output,
+            said=said,
+        )

@@ -1,0 +1,1 @@
+"""A libvirt domain XML as facts about CPUs and memory: what `kvmc import` reads."""
