@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kvmc.cpuset import EMPTY, CpuSet
+from kvmc.cpuset import CpuSet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -114,15 +114,20 @@ def no_hyperthread_conflict(host: Host, vms: Sequence[Placed]) -> Iterator[str]:
 
 def claimed_cores_are_left_alone(host: Host, vms: Sequence[Placed]) -> Iterator[str]:
     """No other VM has a dedicated CPU on a core that a VM's explicit lists float on."""
+    claimed: dict[Core, set[str]] = {}
     for vm, plan in vms:
         listed = [p.cpus for p in plan.vcpus if vm.pin.strategy == "manual" and not p.dedicated]
         listed += [c for c in (vm.pin.emulator, vm.pin.iothreads) if isinstance(c, CpuSet)]
-        named = CpuSet(cpu for cpus in listed if cpus for cpu in cpus)
-        for other, other_plan in vms:
-            for who, cpu in _own(other, other_plan) if other is not vm else ():
-                core = CpuSet(host.core_of[cpu].cpus) if cpu in host.core_of else EMPTY
-                if not core.isdisjoint(named) and core.isdisjoint(host.policy.shared):
-                    yield f"{who} has CPU {cpu} on a core that {vm.name} claims by number"
+        for cpu in {cpu for cpus in listed if cpus for cpu in cpus}:
+            if cpu in host.core_of:
+                claimed.setdefault(host.core_of[cpu], set()).add(vm.name)
+    for vm, plan in vms if claimed else ():
+        for who, cpu in _own(vm, plan):
+            core = host.core_of.get(cpu)
+            others = claimed.get(core, set()) - {vm.name} if core else set()
+            if others and core and CpuSet(core.cpus).isdisjoint(host.policy.shared):
+                names = " and ".join(sorted(others))
+                yield f"{who} has CPU {cpu} on a core that {names} claims by number"
 
 
 def thread_policy_holds(host: Host, vms: Sequence[Placed]) -> Iterator[str]:
