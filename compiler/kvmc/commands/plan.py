@@ -21,7 +21,10 @@ def run(options: argparse.Namespace, view: View) -> Result:
     if read.failed:
         return read.result(document={"kvmc": "v1", "kind": "plan", "hosts": []})
     read, planned = inputs.plan(options, read)
-    show = _explained(planned, options.explain, view) if options.explain else _drawn(planned, view)
+    named = options.explain
+    if named and read.failed and all(name != named for _, name in planned.vms):
+        return read.result(document=to_json(planned.plan, planned.files))
+    show = _explained(planned, named, view) if named else _drawn(planned, view)
     return read.result(document=to_json(planned.plan, planned.files), output=show)
 
 

@@ -51,9 +51,7 @@ def by_hand(name: str, *pins: str, **given: Any) -> Vm:
 
 def numa(*runs: str, mode: Any = "strict", memory_kib: int = GIB) -> dict[str, Any]:
     """Return the fields of a VM with one cell a run of vCPUs."""
-    cells = tuple(
-        Cell(id=i, cpus=cpus(run), memory_kib=memory_kib) for i, run in enumerate(runs)
-    )
+    cells = tuple(Cell(id=i, cpus=cpus(run), memory_kib=memory_kib) for i, run in enumerate(runs))
     return {"numa": Numa(mode=mode, cells=cells), "memory_kib": memory_kib * len(cells)}
 
 

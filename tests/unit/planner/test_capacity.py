@@ -60,7 +60,6 @@ def test_cores_with_a_thread_taken_by_policy_are_no_whole_cores() -> None:
     assert _free(reason) == {0: 2, 1: 3}
 
 
-
 def test_the_memory_of_each_node_is_what_is_left_there() -> None:
     host = synthetic(TWO, memory_gib=8)
     first = machine("a", 2, cpus=cpus("0,8"), **numa("0-1", memory_kib=5 * GIB))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kvmc.spec.model import Topology
 from tests.property.hosts import synthetic
 from tests.unit.planner.fleet import by_hand, cpus, machine, numa, only, planned, shape
+
+if TYPE_CHECKING:
+    from kvmc.spec.model import Topology
 
 TWO = "node:2 l3:1 core:4 pu:2"
 """Node 0: cores 0+8 to 3+11; node 1: 4+12 to 7+15."""

@@ -76,7 +76,8 @@ def test_a_list_may_name_reserved_cpus_but_no_pool_and_none_offline(
     place: str, listed: str, fine: bool
 ) -> None:
     vm = by_hand("a", "3", iothreads=1)
-    vm = replace(vm, pin=replace(vm.pin, **{place: cpus(listed)}), iothreads=1)
+    wish: dict[str, Any] = {place: cpus(listed)}
+    vm = replace(vm, pin=replace(vm.pin, **wish))
     plan, outcome = planned(HOST, vm)
     assert bool(plan.vms) is fine
     assert codes(outcome) == ([] if fine else ["KV510"])

@@ -26,6 +26,7 @@ ONE = "node:1 l3:1 core:4 pu:2"
 
 
 def _severity(outcome: Any, code: str) -> Severity:
+    severity: Severity
     (severity,) = {d.severity for d in outcome.diagnostics if d.code == code}
     return severity
 

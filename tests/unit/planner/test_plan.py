@@ -93,10 +93,7 @@ def test_a_host_without_cores_for_guests_refuses_everyone_that_needs_some() -> N
 def test_two_vms_never_meet_on_a_core(threads: Any) -> None:
     host = synthetic(TWO)
     counts = {"prefer": (3, 3, 3), "require": (6, 4, 2), "isolate": (3, 3, 2)}[threads]
-    vms = [
-        machine(name, count, threads=threads)
-        for name, count in zip("abc", counts, strict=True)
-    ]
+    vms = [machine(name, count, threads=threads) for name, count in zip("abc", counts, strict=True)]
     plan, _ = planned(host, *vms)
     assert not plan.unplaced or threads == "prefer"
     homes = [{host.core_of[cpu].cpus for cpu in used(vm)} for vm in plan.vms]
@@ -144,8 +141,7 @@ def test_the_nearest_nodes_are_taken_together() -> None:
         replace(
             node,
             distances=tuple(
-                (m, 10 if m == node.id else far[min(m, node.id), max(m, node.id)])
-                for m in range(4)
+                (m, 10 if m == node.id else far[min(m, node.id), max(m, node.id)]) for m in range(4)
             ),
         )
         for node in host.nodes

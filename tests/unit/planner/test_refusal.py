@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from time import process_time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -121,3 +122,9 @@ def test_everyone_left_out_is_told_so() -> None:
     assert [vm.name for vm in plan.vms] == ["a"]
     assert [u.name for u in plan.unplaced] == ["b", "c"]
     assert [d.place.file for d in outcome.diagnostics if d.place] == ["vms/b.yaml", "vms/c.yaml"]
+
+
+def test_a_vm_far_too_large_is_refused_in_moments() -> None:
+    began = process_time()
+    assert _hints(synthetic(TWO), machine("a", 1024)) == ["`cpu.max: 16` instead of 1024"]
+    assert process_time() - began < 10

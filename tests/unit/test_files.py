@@ -1,0 +1,205 @@
+"""Finding inputs, and writing whole files or none."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from kvmc import files
+from kvmc.files import Text, host_files, read_inputs, unique, write_atomically
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def _put(*names: str, text: str = "kvmc: v1\n") -> None:
+    for name in names:
+        path = Path(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+
+
+def _names(*paths: str) -> list[str]:
+    return [text.name for text in read_inputs(paths).value or ()]
+
+
+def test_a_folder_is_searched_to_the_bottom_and_sorted() -> None:
+    _put("b.yaml", "a.yml", "vms/deep/c.yaml", "readme.md", "d.json")
+    assert _names() == ["a.yml", "b.yaml", "vms/deep/c.yaml"]
+
+
+def test_hidden_files_and_folders_and_locks_are_passed_over() -> None:
+    _put(".git/a.yaml", ".hidden.yaml", "hosts/h.lock.yaml", "hosts/h.lock.yml", "hosts/h.yaml")
+    assert _names() == ["hosts/h.yaml"]
+
+
+@pytest.mark.parametrize("folder", ["vms", "hosts", "vms/team"])
+def test_every_yaml_below_vms_and_hosts_is_ours(folder: str) -> None:
+    _put(f"{folder}/a.yaml", text="services: {}\n")
+    assert _names() == [f"{folder}/a.yaml"]
+
+
+def test_elsewhere_only_a_kvmc_line_makes_a_file_ours() -> None:
+    _put("compose.yaml", text="services: {}\n")
+    _put("spec.yaml", text="# a comment\nkvmc: v1\n")
+    assert _names() == ["spec.yaml"]
+
+
+def test_a_file_named_outright_is_ours_whatever_it_holds() -> None:
+    _put("compose.txt", text="services: {}\n")
+    assert _names("compose.txt") == ["compose.txt"]
+
+
+@pytest.mark.parametrize("above", ["hosts", "vms"])
+def test_where_the_checkout_lies_does_not_make_a_file_ours(above: str, tmp_path: Path) -> None:
+    _put(f"{above}/repo/compose.yaml", text="services: {}\n")
+    assert _names(str(tmp_path / above / "repo")) == []
+    assert _names(f"{above}/repo") == []
+
+
+def test_a_searched_vms_folder_is_one_from_within_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    _put("vms/a.yaml", text="services: {}\n")
+    assert _names("vms") == ["vms/a.yaml"]
+    monkeypatch.chdir("vms")
+    assert _names() == ["a.yaml"]
+
+
+def test_a_file_reached_by_two_paths_is_read_once() -> None:
+    _put("vms/a.yaml")
+    Path("b.yaml").symlink_to("vms/a.yaml")
+    for paths in (("vms", "vms/a.yaml"), ("vms/a.yaml", "./vms/a.yaml"), (".",)):
+        assert len(_names(*paths)) == 1
+
+
+def test_files_and_folders_mix_and_their_order_does_not_matter() -> None:
+    _put("vms/a.yaml", "x/b.yaml", "c.yaml")
+    assert _names("x", "c.yaml", "vms") == _names("vms", "x", "c.yaml")
+
+
+def test_what_is_not_there_is_said_and_the_rest_is_read() -> None:
+    _put("a.yaml")
+    read = read_inputs(("nosuch.yaml", "a.yaml"))
+    assert [text.name for text in read.value or ()] == ["a.yaml"]
+    assert [(d.code, d.place.file) for d in read.diagnostics if d.place] == [
+        ("KV190", "nosuch.yaml")
+    ]
+
+
+@pytest.mark.parametrize("path", ["a" * 300, "a" * 300 + "/b.yaml", "a.yaml/b.yaml"])
+def test_a_path_that_the_system_refuses_is_a_diagnostic(path: str) -> None:
+    _put("a.yaml")
+    assert [d.code for d in read_inputs((path,)).diagnostics] == ["KV190"]
+    assert host_files(path) == ()
+
+
+def test_a_pipe_met_in_a_folder_is_not_waited_for() -> None:
+    _put("vms/a.yaml")
+    os.mkfifo("vms/b.yaml")
+    assert _names() == ["vms/a.yaml"]
+
+
+def test_a_link_to_nowhere_is_said() -> None:
+    Path("vms").mkdir()
+    Path("vms/a.yaml").symlink_to("gone.yaml")
+    assert [d.code for d in read_inputs(()).diagnostics] == ["KV190"]
+
+
+def test_folders_that_link_in_circles_end() -> None:
+    _put("vms/a.yaml")
+    Path("vms/again").symlink_to(".")
+    assert _names() == ["vms/a.yaml"]
+
+
+def test_no_more_of_a_huge_file_is_read_than_tells_that_it_is_huge() -> None:
+    Path("a.yaml").write_bytes(b"x" * (5 << 20))
+    (text,) = read_inputs(("a.yaml",)).value or ()
+    assert len(text.content) == (4 << 20) + 1
+
+
+@pytest.mark.parametrize(
+    "start", [".", "vms", "vms/a.yaml", "vms/deep/b.yaml", "vms/deep", "-", "hosts"]
+)
+def test_hosts_is_found_in_beside_or_above_up_to_the_repositorys_root(start: str) -> None:
+    _put("vms/a.yaml", "vms/deep/b.yaml", "hosts/h.yaml", ".git/config")
+    assert [path.name for path in host_files(start)] == ["h.yaml"]
+
+
+def test_hosts_beyond_the_repositorys_root_is_someone_elses() -> None:
+    _put("hosts/h.yaml", "repo/.git/config", "repo/vms/a.yaml")
+    assert host_files("repo/vms/a.yaml") == ()
+    assert host_files("repo") == ()
+
+
+def test_outside_of_a_repository_the_search_ends_beside_the_folder() -> None:
+    _put("hosts/h.yaml", "one/a.yaml", "one/two/b.yaml")
+    assert [p.name for p in host_files("one")] == ["h.yaml"]
+    assert host_files("one/two") == ()
+
+
+def test_the_nearest_hosts_wins() -> None:
+    _put("hosts/far.yaml", "team/hosts/near.yaml", "team/vms/a.yaml", ".git/config")
+    assert [p.name for p in host_files("team/vms")] == ["near.yaml"]
+
+
+def test_hosts_holds_no_locks_and_no_hidden_files() -> None:
+    _put("hosts/h.yaml", "hosts/h.lock.yaml", "hosts/.h.yaml.swp.yaml", "hosts/notes.txt")
+    assert [p.name for p in host_files(".")] == ["h.yaml"]
+
+
+def test_texts_read_twice_are_one() -> None:
+    _put("a.yaml")
+    one, two = Text(name="a.yaml", content=b"1"), Text(name="./a.yaml", content=b"2")
+    assert unique((one, two)) == (one,)
+
+
+def test_a_base_is_beside_its_spec_and_not_where_one_stands() -> None:
+    _put("vms/base/b.xml", text="<domain/>")
+    assert files.read_base("vms/a.yaml", "base/b.xml").value == b"<domain/>"
+    assert [d.code for d in files.read_base("<stdin>", "base/b.xml").diagnostics] == ["KV190"]
+
+
+def test_a_file_is_written_with_its_folders() -> None:
+    assert write_atomically(Path("a/b/c.xml"), "ä\n")
+    assert Path("a/b/c.xml").read_bytes() == "ä\n".encode()
+
+
+def test_a_file_that_would_not_change_is_not_touched() -> None:
+    write_atomically(Path("c.xml"), "same")
+    os.utime("c.xml", (1, 1))
+    inode = Path("c.xml").stat().st_ino
+    assert not write_atomically(Path("c.xml"), "same")
+    assert (Path("c.xml").stat().st_mtime, Path("c.xml").stat().st_ino) == (1, inode)
+
+
+def test_a_file_has_the_mode_that_the_umask_leaves() -> None:
+    before = os.umask(0o027)
+    try:
+        write_atomically(Path("c.xml"), "x")
+        assert stat.S_IMODE(Path("c.xml").stat().st_mode) == 0o640
+    finally:
+        assert os.umask(before) == 0o027
+
+
+def test_a_failure_leaves_the_old_file_and_no_crumbs(monkeypatch: pytest.MonkeyPatch) -> None:
+    write_atomically(Path("c.xml"), "old")
+
+    def full(_handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        write_atomically(Path("c.xml"), "new")
+    assert Path("c.xml").read_text("utf-8") == "old"
+    assert os.listdir() == ["c.xml"]  # noqa: PTH208 - hidden files too
+
+
+def test_a_folder_in_the_way_is_the_systems_error() -> None:
+    Path("c.xml").mkdir()
+    with pytest.raises(OSError, match="directory"):
+        write_atomically(Path("c.xml"), "x")
+    assert os.listdir() == ["c.xml"]  # noqa: PTH208
