@@ -207,6 +207,7 @@ def test_a_few_random_kills(small: Fleet, capsys: pytest.CaptureFixture[str]) ->
     _report("random kill -9", small, capsys)
 
 
+@pytest.mark.slow
 def test_kills_at_some_steps(small: Fleet, capsys: pytest.CaptureFixture[str]) -> None:
     steps = _kill_at_every_step(small, stride=5)
     assert steps > 15

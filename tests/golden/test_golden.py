@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,11 +13,18 @@ from kvmc.codes import CODES
 from tests.support.golden import cases, run
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
     from tests.support.golden import Case
 
 CASES = cases()
+
+
+@pytest.fixture
+def short_path() -> Iterator[Path]:
+    """A folder with a short name: tmp_path is too long for a socket's path under xdist."""
+    with TemporaryDirectory(prefix="kv") as folder:
+        yield Path(folder)
 
 
 def _expected(case: Case) -> str:
@@ -29,10 +38,10 @@ def _shown_codes(case: Case) -> set[str]:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_a_command_prints_what_it_printed_before(
-    case: Case, update_golden: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    case: Case, update_golden: bool, short_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert case.commands, f"{case.name}/cmd holds no command"
-    actual = run(case, tmp_path, monkeypatch)
+    actual = run(case, short_path, monkeypatch)
     if update_golden:
         case.expected.write_text(actual, "utf-8")
     elif not case.expected.is_file():

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self
 
 from kvmc.apply import libvirt_driver
 from kvmc.apply.model import HostIdentity, Observed
-from kvmc.commands import placed
+from kvmc.commands import looking
 from kvmc.host.probe import FolderTree
 from kvmc.render.xmltree import parse
 
@@ -65,7 +65,7 @@ def _text(path: str) -> str | None:
 def patch(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let kvmc see the folder's host in place of libvirt's and this machine's."""
     monkeypatch.setattr(libvirt_driver, "Reader", _Reader)
-    monkeypatch.setattr(placed, "this_machine", lambda: FolderTree(Path("machine").resolve()))
+    monkeypatch.setattr(looking, "this_machine", lambda: FolderTree(Path("machine").resolve()))
 
 
 def write_thread(folder: Path, pid: int, tid: int, name: str, cpus: str, **given: object) -> None:

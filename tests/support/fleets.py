@@ -192,10 +192,7 @@ def triplets(rng: Random, name: str, load: float) -> list[Vm]:
     """Three VMs fill a node exactly, each between a quarter and a half of it."""
     found = []
     for room in _room(rng, name, load):
-        while True:
-            a, b = (rng.randint(room // 4 + 1, max(room // 2 - 1, room // 4 + 1)) for _ in "ab")
-            if room // 4 < room - a - b < room // 2 or room < 8:
-                break
+        a, b = (rng.randint(room // 4 + 1, max(room // 3, room // 4 + 1)) for _ in "ab")
         sizes = [a, b, room - a - b]
         found += [machine("", 2 * n, numa="require") for n in sizes if n > 0]
     return found

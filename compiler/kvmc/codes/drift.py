@@ -25,8 +25,8 @@ CODES: tuple[Code, ...] = (
         "KV732",
         "the domain is transient",
         "libvirt runs the guest but keeps no definition of it, so that there is no inactive XML to "
-        "compare and nothing of it is left when it ends. `virsh define` makes it persistent; so "
-        "does `kvmc apply`.",
+        "compare and nothing of it is left when it ends. `virsh define` makes it persistent; "
+        "`kvmc apply` changes it live, and defines nothing.",
     ),
     Code(
         "KV740",

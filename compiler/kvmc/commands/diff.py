@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from kvmc.apply.diff import diff_all
 from kvmc.apply.observe import not_seen
-from kvmc.commands import placed
+from kvmc.commands import looking, placed
 from kvmc.report.drift import diff_json, diff_text, diff_xml
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def run(options: argparse.Namespace, view: View) -> Result:
     uri = options.connect or placed.SYSTEM
     if given.stopped:
         return given.inputs.result(document=_document(uri, ()))
-    seen = placed.look(uri, given.names)
+    seen = looking.look(uri, given.names)
     jobs = placed.jobs_on(given, seen.host)
     compared = diff_all(jobs, seen)
     names = {job.vm.name for job in jobs}

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kvmc import pipeline
-from kvmc.apply.model import HypervisorError
 from kvmc.commands import inputs
 from kvmc.commands.result import Failure
 
@@ -15,9 +13,8 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
-    from kvmc.apply.model import HostIdentity, Observation
+    from kvmc.apply.model import HostIdentity
     from kvmc.commands.inputs import Inputs
-    from kvmc.host.tree import Tree
     from kvmc.render.model import Job
 
 SYSTEM = "qemu:///system"
@@ -51,28 +48,6 @@ def place(options: argparse.Namespace) -> Placed:
     if inputs.stops(read.diagnostics, options):
         return Placed(inputs=read, stopped=True)
     return Placed(inputs=read, jobs=pipeline.jobs(planned, bases), planned=planned)
-
-
-def look(uri: str, names: frozenset[str] | None = None) -> Observation:
-    """Return what a read-only connection and, for a local one, this machine's kernel tell.
-
-    Raises Failure(4) where libvirt cannot be asked. The kernel is asked about the named domains.
-    """
-    from kvmc.apply.libvirt_driver import Reader
-    from kvmc.apply.observe import observe
-
-    try:
-        with Reader(uri) as reader:
-            return observe(reader, this_machine(), names)
-    except HypervisorError as reason:
-        raise Failure(4, str(reason)) from reason
-
-
-def this_machine() -> Tree:
-    """Return this machine's /proc and /sys."""
-    from kvmc.host.probe import FolderTree
-
-    return FolderTree(Path("/"))
 
 
 def jobs_on(placed: Placed, host: HostIdentity) -> tuple[Job, ...]:

@@ -13,7 +13,7 @@ from kvmc.apply import cpuinfo, verify
 from kvmc.apply.diff import diff_all
 from kvmc.apply.kernel import all_tasks, cpu_states
 from kvmc.apply.observe import not_seen
-from kvmc.commands import placed
+from kvmc.commands import looking, placed
 from kvmc.commands.result import Failure
 from kvmc.diagnostics import Outcome
 from kvmc.report.drift import findings_json, findings_text, threads_json, threads_text
@@ -88,7 +88,7 @@ def _said(findings: Sequence[Finding], fix: str | None) -> str:
 
 def _host_side(options: argparse.Namespace, given: Placed, view: View) -> _Checked:
     uri = options.connect or placed.SYSTEM
-    seen = placed.look(uri, given.names)
+    seen = looking.look(uri, given.names)
     jobs = placed.jobs_on(given, seen.host)
     compared = diff_all(jobs, seen)
     diffs = compared.value or ()
@@ -124,7 +124,7 @@ def _kernel_findings(
     """Return what only this machine's kernel can tell; nothing for a remote host."""
     if not seen.kernel:
         return []
-    tree = placed.this_machine()
+    tree = looking.this_machine()
     states, tasks = cpu_states(tree), all_tasks(tree)
     findings: list[Finding] = []
     for job in jobs:

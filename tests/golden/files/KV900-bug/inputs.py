@@ -10,4 +10,4 @@ def patch(monkeypatch: "pytest.MonkeyPatch") -> None:
     def broken(*_: object) -> NoReturn:
         raise RuntimeError("a rule that fails")
 
-    monkeypatch.setattr("kvmc.pipeline.check", broken)
+    monkeypatch.setattr("kvmc.intake.check", broken)

@@ -15,5 +15,5 @@ def patch(monkeypatch: "pytest.MonkeyPatch") -> None:
         return Observation(host=host, domains=())
 
     stray = (("stray", CpuSet([4]), EMPTY),)
-    monkeypatch.setattr("kvmc.commands.placed.look", look)
+    monkeypatch.setattr("kvmc.commands.looking.look", look)
     monkeypatch.setattr("kvmc.apply.observe.occupied", lambda *_: stray)

@@ -1,0 +1,168 @@
+"""Writing to libvirtd: define, start, and the live changes of `kvmc.apply.steps`.
+
+With libvirt_driver.py the only place that talks to libvirt. There is no call here that undefines,
+destroys, shuts down or suspends. Every failure becomes a HypervisorError; where libvirtd was
+restarted in the middle the connection is opened again and the call repeated, which is safe because
+every call sets an absolute value.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+
+from kvmc.apply.libvirt_driver import Reader
+from kvmc.apply.live import live_of
+from kvmc.apply.model import HypervisorError
+from kvmc.cpuset import CpuSet
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kvmc.apply.steps import Live, Step
+
+T = TypeVar("T")
+Domain: TypeAlias = Any
+"""A virDomain, or None where there is none: libvirt-python has no types."""
+
+RECONNECT_SECONDS = 30
+_PAUSE_SECONDS = 0.25
+_SCHEDULER = ("cpu_shares", "vcpu_period", "vcpu_quota")
+
+
+class Writer(Reader):
+    """A read-write connection; also `kvmc.apply.execute.Hypervisor`.
+
+    With `read_only`, for a dry run, libvirt itself refuses all that would change anything.
+    """
+
+    def __init__(self, uri: str, *, read_only: bool = False) -> None:
+        """Open the connection; HypervisorError where that is refused."""
+        super().__init__(uri, read_only=read_only)
+        self._given_up = False
+
+    def online(self) -> CpuSet:
+        """Return the host's online CPUs."""
+        return self._call("cannot ask for the host's CPUs", self._online)
+
+    def definition(self, name: str) -> str | None:
+        """Return a domain's inactive XML with its secrets; None: there is no such domain."""
+        flags = self._libvirt.VIR_DOMAIN_XML_INACTIVE | self._libvirt.VIR_DOMAIN_XML_SECURE
+
+        def read() -> str | None:
+            domain = self._find(name)
+            return None if domain is None else str(domain.XMLDesc(flags))
+
+        return self._call(f"cannot read {name}", read)
+
+    def define(self, xml: str) -> None:
+        """Define a domain, new or over the one of the same name and UUID."""
+        self._call("libvirt refuses the definition", lambda: self.connection.defineXML(xml))
+
+    def live(self, name: str) -> Live | None:
+        """Return what a running domain has; None: it is not running, or there is none."""
+
+        def read() -> Live | None:
+            domain = self._find(name)
+            if domain is None or not domain.isActive():
+                return None
+            text = str(domain.XMLDesc(0))
+            return live_of(text, self._online(), self._scheduler(domain))
+
+        return self._call(f"cannot read the running {name}", read)
+
+    def run(self, name: str, step: Step) -> None:
+        """Do one step on a running domain, and not on its definition."""
+        self._call(f"{name}: `{step}`", lambda: self._run(name, step))
+
+    def start(self, name: str) -> None:
+        """Start a domain; one that runs already is left as it is."""
+
+        def create() -> None:
+            domain = self._known(name)
+            if not domain.isActive():
+                domain.create()
+
+        self._call(f"cannot start {name}", create)
+
+    def _run(self, name: str, step: Step) -> None:
+        domain, live = self._known(name), self._libvirt.VIR_DOMAIN_AFFECT_LIVE
+        match step.kind:
+            case "vcpus":
+                domain.setVcpusFlags(int(step.value), live)
+            case "iothread":
+                if int(step.target) not in (thread for thread, _ in domain.ioThreadInfo(live)):
+                    domain.addIOThread(int(step.target), live)
+            case "vcpupin":
+                domain.pinVcpuFlags(int(step.target), self._map(step.value), live)
+            case "emulatorpin":
+                domain.pinEmulator(self._map(step.value), live)
+            case "iothreadpin":
+                domain.pinIOThread(int(step.target), self._map(step.value), live)
+            case "scheduler":
+                domain.setSchedulerParametersFlags({step.target: int(step.value)}, live)
+
+    def _map(self, cpus: str) -> tuple[bool, ...]:
+        """Return a CPU map as libvirt-python wants it: one bool a host CPU, offline ones too."""
+        wanted = CpuSet.parse(cpus)
+        present = int(self.connection.getCPUMap()[0])
+        return tuple(cpu in wanted for cpu in range(max(present, *(cpu + 1 for cpu in wanted))))
+
+    def _online(self) -> CpuSet:
+        return CpuSet(cpu for cpu, on in enumerate(self.connection.getCPUMap()[1]) if on)
+
+    def _scheduler(self, domain: Domain) -> dict[str, int]:
+        """Return shares, period and quota; nothing on a host without a cpu controller."""
+        try:
+            found = domain.schedulerParametersFlags(self._libvirt.VIR_DOMAIN_AFFECT_LIVE)
+        except self._libvirt.libvirtError:
+            if not self._alive():
+                raise
+            return {}
+        return {name: int(found[name]) for name in _SCHEDULER if name in found}
+
+    def _known(self, name: str) -> Domain:
+        domain = self._find(name)
+        if domain is None:
+            raise HypervisorError(f"there is no domain {name} any more")
+        return domain
+
+    def _find(self, name: str) -> Domain:
+        try:
+            return self.connection.lookupByName(name)
+        except self._libvirt.libvirtError as refused:
+            if refused.get_error_code() == self._libvirt.VIR_ERR_NO_DOMAIN:
+                return None
+            raise
+
+    def _call(self, doing: str, action: Callable[[], T]) -> T:
+        try:
+            return action()
+        except self._libvirt.libvirtError as refused:
+            if self._alive():
+                raise HypervisorError(f"{doing}: {refused}") from refused
+        self._reconnect(doing)
+        with self.words(doing):
+            return action()
+
+    def _alive(self) -> bool:
+        try:
+            return bool(self.connection.isAlive()) and bool(self.connection.getLibVersion())
+        except self._libvirt.libvirtError:
+            return False
+
+    def _reconnect(self, doing: str) -> None:
+        """Open the connection again; libvirtd needs a moment when it is restarted."""
+        end = time.monotonic() + (0 if self._given_up else RECONNECT_SECONDS)
+        while True:
+            try:
+                open_it = self._libvirt.openReadOnly if self.read_only else self._libvirt.open
+                self.connection = open_it(self.uri)
+            except self._libvirt.libvirtError as refused:
+                if time.monotonic() > end:
+                    self._given_up = True
+                    text = f"{doing}: libvirtd at {self.uri} went away: {refused}"
+                    raise HypervisorError(text) from refused
+                time.sleep(_PAUSE_SECONDS)
+            else:
+                return
