@@ -1,7 +1,6 @@
 """A libvirt to write to, for golden cases of apply: `fakehost` plus files that change.
 
 libvirt/refuse          words, one a line: what holds one of them is refused by this libvirt
-libvirt/online          the host's online CPUs (default 0-7)
 
 The state folder is state/ in the case's folder, so that nothing is left on this machine.
 """
@@ -17,7 +16,6 @@ from kvmc.apply import libvirt_writer
 from kvmc.apply.live import live_of
 from kvmc.apply.model import HypervisorError
 from kvmc.commands import session
-from kvmc.cpuset import CpuSet
 from tests.support import fakehost
 from tests.support.hypervisor import name_of
 
@@ -74,12 +72,7 @@ class Writer(fakehost._Reader):  # noqa: SLF001 (its other half)
     """`libvirt_writer.Writer` over the files of a folder."""
 
     def __init__(self, uri: str, *, read_only: bool = False) -> None:
-        super().__init__(uri)
-        self.read_only = read_only
-
-    def online(self) -> CpuSet:
-        file = Path("libvirt/online")
-        return CpuSet.parse(file.read_text("utf-8").strip() if file.exists() else "0-7")
+        super().__init__(uri, read_only=read_only)
 
     def definition(self, name: str) -> str | None:
         file = Path(f"libvirt/{name}.xml")

@@ -3,29 +3,37 @@
 libvirt/NAME.xml        the inactive XML
 libvirt/NAME.live.xml   the live XML of a domain that runs
 libvirt/NAME.saved      an empty file: a managed save image waits
+libvirt/NAME.agent      its guest agent answers, with this as its /proc/cpuinfo
+libvirt/online          the host's online CPUs (default 0-7)
 machine/                proc/ and sys/ of the machine
 """
 
 from __future__ import annotations
 
+import json
+from base64 import b64encode
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from kvmc.apply import libvirt_driver
-from kvmc.apply.model import HostIdentity, Observed
+from kvmc.apply.model import HostIdentity, HypervisorError, Observed
 from kvmc.commands import looking
+from kvmc.cpuset import CpuSet
 from kvmc.host.probe import FolderTree
 from kvmc.render.xmltree import parse
 
 if TYPE_CHECKING:
     import pytest
 
+_PATIENCE = 5
+
 
 class _Reader:
     """`libvirt_driver.Reader` over the files of a folder."""
 
-    def __init__(self, uri: str) -> None:
+    def __init__(self, uri: str, *, read_only: bool = True) -> None:
         self.uri = uri
+        self.read_only = read_only
 
     def __enter__(self) -> Self:
         return self
@@ -38,6 +46,32 @@ class _Reader:
         return HostIdentity(
             uri=self.uri, hostname="kvm-07", driver="QEMU", libvirt="9.0.0", local=local
         )
+
+    def online(self) -> CpuSet:
+        return CpuSet.parse((_text("libvirt/online") or "0-7").strip())
+
+    def ask_agent(self, name: str, command: str, seconds: int) -> str:
+        """Answer as an agent whose guest has one file, which it gives in two pieces."""
+        assert not self.read_only, "libvirt refuses that to a read-only connection"
+        assert 0 < seconds <= _PATIENCE
+        text = _text(f"libvirt/{name}.agent")
+        if text is None:
+            raise HypervisorError("Guest agent is not responding: not connected")
+        asked = json.loads(command)
+        half = len(text) // 2
+        pieces = {0: (text[:half], 1), 1: (text[half:], 2)}
+        match asked["execute"]:
+            case "guest-file-open":
+                assert asked["arguments"]["path"] == "/proc/cpuinfo"
+                self.at = 0
+                answer: object = 1000
+            case "guest-file-read":
+                piece, self.at = pieces[self.at]
+                data = b64encode(piece.encode()).decode()
+                answer = {"count": len(piece), "buf-b64": data, "eof": self.at == len(pieces)}
+            case _:
+                answer = {}
+        return json.dumps({"return": answer})
 
     def domains(self) -> tuple[Observed, ...]:
         files = Path("libvirt").glob("*.xml")

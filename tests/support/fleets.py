@@ -219,9 +219,7 @@ def memory_triplets(rng: Random, name: str, load: float) -> list[Vm]:
         left = round(LAYOUTS[name].gib * load)
         shares = [rng.randint(left // 4, left // 3 + left // 12) for _ in vms[1:]]
         shares = [*shares, left - sum(shares)]
-        found += [
-            replace(vm, memory_kib=gib * GIB) for vm, gib in zip(vms, shares, strict=True)
-        ]
+        found += [replace(vm, memory_kib=gib * GIB) for vm, gib in zip(vms, shares, strict=True)]
     return found
 
 

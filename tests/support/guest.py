@@ -4,6 +4,8 @@
     start QEMU with both, CMDLINE, and the serial line in a file
     wait_for(serial, READY, seconds)               waits for a line, returns the whole text
     report(text)                                   what the guest sees of its CPUs and memory
+    agent_kernel_and_initrd(tmp_path)              the same with Debian's qemu-guest-agent, for a
+                                                   guest with its virtio channel
 
 The guest brings CPUs online that were hot-added, and prints `kvmc-online LIST` at each change. It
 never ends by itself.
@@ -19,11 +21,14 @@ import time
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
 from tests.support.paths import REPO
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 CMDLINE = "console=ttyS0 quiet panic=-1"
 """The kernel's command line: the report goes to the first serial line."""
@@ -36,6 +41,7 @@ _INIT = r"""#!/bin/busybox sh
 /bin/busybox mount -t sysfs sysfs /sys
 /bin/busybox mount -t devtmpfs dev /dev
 exec >/dev/ttyS0 2>&1 </dev/null
+[ ! -e /agent ] || /bin/busybox sh /agent &
 cd /sys/devices/system
 echo
 echo kvmc-cpuinfo
@@ -60,6 +66,23 @@ while :; do
     /bin/busybox sleep 0.2
 done
 """
+
+_MODULES = (
+    "virtio_ring", "virtio", "virtio_pci_modern_dev", "virtio_pci_legacy_dev", "virtio_pci",
+    "virtio_console",
+)  # fmt: skip
+"""What a virtio-serial channel takes, in the order in which they need each other."""
+_AGENT = r"""
+for module in MODULES; do /bin/busybox insmod /modules/$module.ko; done
+while :; do
+    for port in /sys/class/virtio-ports/*; do
+        [ "$(/bin/busybox cat $port/name)" = org.qemu.guest_agent.0 ] || continue
+        echo kvmc-agent starts
+        LD_LIBRARY_PATH=/lib exec /bin/qemu-ga -m virtio-serial -p /dev/${port##*/} -t /
+    done 2>/dev/null
+    /bin/busybox sleep 0.1
+done
+""".replace("MODULES", " ".join(_MODULES))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,9 +117,39 @@ def kernel_and_initrd(folder: Path) -> tuple[Path, Path]:
     source = _sources()
     initrd = folder / "kvmc-guest.cpio.gz"
     if not initrd.exists():
-        initrd.write_bytes(_initramfs((source / "busybox").read_bytes()))
+        initrd.write_bytes(_initramfs((source / "busybox").read_bytes(), {}))
         initrd.chmod(0o644)
     return source / "vmlinuz", initrd
+
+
+def agent_kernel_and_initrd(folder: Path) -> tuple[Path, Path]:
+    """Return a kernel and an initramfs whose guest runs an agent where it has the channel for it.
+
+    The agent's libraries are this machine's, as ldd names them.
+    """
+    source = _sources("agent")
+    files = {f"modules/{name}.ko": (source / f"{name}.ko").read_bytes() for name in _MODULES}
+    files |= {"agent": _AGENT.encode(), "bin/qemu-ga": (source / "qemu-ga").read_bytes()}
+    files |= _libraries(source / "qemu-ga")
+    initrd = folder / "kvmc-agent.cpio.gz"
+    initrd.write_bytes(_initramfs((source / "busybox").read_bytes(), files))
+    initrd.chmod(0o644)
+    return source / "vmlinuz", initrd
+
+
+def _libraries(program: Path) -> dict[str, bytes]:
+    """Return the shared libraries of a program, in lib/; its loader where the program wants it."""
+    done = subprocess.run(["ldd", str(program)], capture_output=True, text=True, check=False)
+    if done.returncode or "not found" in done.stdout:
+        _absent(f"no libraries for {program.name}: {done.stdout}{done.stderr}")
+    found = {}
+    for line in done.stdout.splitlines():
+        name, _, path = line.strip().partition(" (")[0].partition(" => ")
+        if path:
+            found[f"lib/{name}"] = Path(path).read_bytes()
+        elif name.startswith("/"):
+            found[name[1:]] = Path(name).read_bytes()
+    return found
 
 
 def wait_for(serial: Path, line: str, seconds: float = 60) -> str:
@@ -136,19 +189,19 @@ def _absent(reason: str) -> NoReturn:
     pytest.skip(reason)
 
 
-def _sources() -> Path:
-    found = _fetched()
+def _sources(*which: str) -> Path:
+    found = _fetched(*which)
     if isinstance(found, str):
         _absent(f"no kernel for a guest: {found}")
     return found
 
 
 @cache
-def _fetched() -> Path | str:
+def _fetched(*which: str) -> Path | str:
     """Return the folder that .ci/guest-kernel filled, or why it could not."""
     try:
         done = subprocess.run(
-            [str(REPO / ".ci" / "guest-kernel")],
+            [str(REPO / ".ci" / "guest-kernel"), *which],
             capture_output=True,
             text=True,
             timeout=_FETCH_SECONDS,
@@ -159,10 +212,12 @@ def _fetched() -> Path | str:
     return Path(done.stdout.strip()) if done.returncode == 0 else done.stderr.strip()
 
 
-def _initramfs(busybox: bytes) -> bytes:
-    """Return a compressed cpio archive (newc) that holds busybox and /init."""
-    folders = ("bin", "dev", "proc", "sys")
-    entries = [_entry(name, 0o040755) for name in folders]
+def _initramfs(busybox: bytes, files: Mapping[str, bytes]) -> bytes:
+    """Return a compressed cpio archive (newc) that holds busybox, /init and other files."""
+    folders = {"bin", "dev", "proc", "sys"}
+    folders |= {name.rpartition("/")[0] for name in files} - {""}
+    entries = [_entry(name, 0o040755) for name in sorted(folders)]
+    entries += [_entry(name, 0o100755, content) for name, content in sorted(files.items())]
     entries.append(_entry("bin/busybox", 0o100755, busybox))
     entries.append(_entry("init", 0o100755, _INIT.encode()))
     entries.append(_entry("dev/console", 0o020600, device=(5, 1)))

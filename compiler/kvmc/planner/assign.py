@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from kvmc.host.model import Host
     from kvmc.planner.demand import Demand
-    from kvmc.planner.problem import Item, Problem, VmPlacement
+    from kvmc.planner.problem import Item, Problem, Solution
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,13 +27,12 @@ class Seats:
     """Ascending CPUs for the isolated emulator and I/O threads."""
 
 
-def assign(
-    host: Host, problem: Problem, placements: Sequence[VmPlacement | None]
-) -> dict[str, Seats]:
+def assign(host: Host, problem: Problem, solution: Solution) -> dict[str, Seats]:
     """Return the seats of every placed VM by name."""
     stock = {key: list(cores) for key, cores in problem.core_of.items()}
     seats: dict[str, Seats] = {}
-    for demand, placement in zip(problem.demands, placements, strict=True):
+    for number in solution.order:
+        demand, placement = problem.demands[number], solution.placements[number]
         if placement is None:
             continue
         vcpus: dict[int, int] = {}

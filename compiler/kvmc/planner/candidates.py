@@ -20,10 +20,7 @@ def dedicable(host: Host) -> CpuSet:
     policy = host.policy
     taken = policy.reserved | policy.shared | policy.pooled
     wanted = host.online if policy.dedicated is None else host.online & policy.dedicated
-    beside_shared = CpuSet(
-        cpu for core in host.cores for cpu in core.cpus if not policy.shared.isdisjoint(_set(core))
-    )
-    return wanted - taken - beside_shared
+    return wanted - taken - _beside(host, policy.shared)
 
 
 def candidates(host: Host, pin: Pin) -> CpuSet:
@@ -34,17 +31,29 @@ def candidates(host: Host, pin: Pin) -> CpuSet:
     if pin.kind is not None:
         cpus = cpus & CpuSet(c for core in host.cores if core.kind == pin.kind for c in core.cpus)
     if pin.threads == "isolate":
-        occupied = host.policy.reserved | host.policy.pooled
-        cpus = cpus - CpuSet(
-            cpu for core in host.cores for cpu in core.cpus if not occupied.isdisjoint(_set(core))
-        )
+        cpus = cpus - _beside(host, host.policy.reserved | host.policy.pooled)
     return cpus
 
 
 def widest_core(host: Host, cpus: CpuSet) -> int:
     """Return the most thread siblings that any one core has among the CPUs; 0 for none."""
-    return max((len(_set(core) & cpus) for core in host.cores), default=0)
+    inside = cpus.mask
+    widest = 0
+    for core in host.cores:
+        if len(core.cpus) > widest:
+            widest = max(widest, (core_mask(core) & inside).bit_count())
+    return widest
 
 
-def _set(core: Core) -> CpuSet:
-    return CpuSet(core.cpus)
+def core_mask(core: Core) -> int:
+    """Return the CPUs of a core as a bit mask."""
+    mask = 0
+    for cpu in core.cpus:
+        mask |= 1 << cpu
+    return mask
+
+
+def _beside(host: Host, cpus: CpuSet) -> CpuSet:
+    """Return all CPUs of the cores that any of some CPUs is on."""
+    cores = (host.core_of[cpu] for cpu in cpus & host.online)
+    return CpuSet(cpu for core in cores for cpu in core.cpus)

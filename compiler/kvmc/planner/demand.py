@@ -140,7 +140,9 @@ def _no_cuts(groups: tuple[Group, ...]) -> tuple[Variant, ...]:
     return (Variant(threads=1, cuts=tuple((singles(()),) for _ in groups)),)
 
 
-def _variants(vm: Vm, groups: tuple[Group, ...], widest: int) -> tuple[tuple[Variant, ...], str]:
+def _variants(  # noqa: PLR0911 (one return a policy)
+    vm: Vm, groups: tuple[Group, ...], widest: int
+) -> tuple[tuple[Variant, ...], str]:
     """Return the variants of a VM with dedicated vCPUs, or none and the obstacle in words."""
     if vm.pin.threads == "isolate":
         return (_single(groups),), ""

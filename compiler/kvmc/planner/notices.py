@@ -10,7 +10,7 @@ from kvmc.planner.memory import book_unbound
 from kvmc.units import format_kib
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from kvmc.host.model import Host
     from kvmc.planner.model import VmPlan
@@ -18,37 +18,40 @@ if TYPE_CHECKING:
     from kvmc.spec.model import Vm
 
 Placed = tuple["Vm", "VmPlan"]
+_OnCore = dict[int, list[int]]
+"""First CPU of a core -> the vCPUs that have a CPU of their own on it."""
 
 
 def notices(host: Host, vms: Sequence[Placed], final: State) -> tuple[Diagnostic, ...]:
     """Return the warnings and notes of a plan; none of them makes it wrong."""
     found: list[Diagnostic] = []
+    cores = {vm.name: _cores(host, plan) for vm, plan in vms}
     for vm, plan in vms:
         if vm.pin.strategy != "manual":
-            found += _shared_siblings(host, vm, plan)
-            found += _split_cores(host, vm, plan)
+            found += _shared_siblings(vm, plan, cores[vm.name])
+            found += _split_cores(vm, plan, cores[vm.name])
         found += _piled_up(host, vm, plan)
         found += _unknown_memory(host, vm, plan)
-    found += _between_vms(host, vms)
+    found += _between_vms(host, cores)
     found += _memory_elsewhere(vms, final)
     return tuple(found)
 
 
-def _cores(host: Host, plan: VmPlan) -> dict[int, list[int]]:
-    """Return first CPU of a core -> the vCPUs that have a CPU of their own on it."""
-    found: dict[int, list[int]] = {}
+def _cores(host: Host, plan: VmPlan) -> _OnCore:
+    """Return who is on which core."""
+    found: _OnCore = {}
     for pin in plan.vcpus:
         if pin.dedicated and pin.cpus and pin.cpus.first in host.core_of:
             found.setdefault(host.core_of[pin.cpus.first].cpus[0], []).append(pin.id)
     return found
 
 
-def _shared_siblings(host: Host, vm: Vm, plan: VmPlan) -> Iterator[Diagnostic]:
+def _shared_siblings(vm: Vm, plan: VmPlan, cores: _OnCore) -> Iterator[Diagnostic]:
     """Contract section 4, rule 3: siblings shared under `prefer` are named."""
     width = plan.topology.threads
     crowded = [
         f"{' and '.join(map(str, vcpus))} on the core of CPU {first}"
-        for first, vcpus in _cores(host, plan).items()
+        for first, vcpus in cores.items()
         if len({v // width for v in vcpus}) > 1
     ]
     if crowded:
@@ -61,10 +64,10 @@ def _shared_siblings(host: Host, vm: Vm, plan: VmPlan) -> Iterator[Diagnostic]:
         )
 
 
-def _split_cores(host: Host, vm: Vm, plan: VmPlan) -> Iterator[Diagnostic]:
+def _split_cores(vm: Vm, plan: VmPlan, cores: _OnCore) -> Iterator[Diagnostic]:
     width = plan.topology.threads
     homes: dict[int, set[int]] = {}
-    for first, vcpus in _cores(host, plan).items():
+    for first, vcpus in cores.items():
         for vcpu in vcpus:
             homes.setdefault(vcpu // width, set()).add(first)
     apart = [str(core) for core, cores in sorted(homes.items()) if len(cores) > 1]
@@ -78,12 +81,12 @@ def _split_cores(host: Host, vm: Vm, plan: VmPlan) -> Iterator[Diagnostic]:
         )
 
 
-def _between_vms(host: Host, vms: Sequence[Placed]) -> Iterator[Diagnostic]:
+def _between_vms(host: Host, cores_of: Mapping[str, _OnCore]) -> Iterator[Diagnostic]:
     """Under core_sharing: allow, name the cores that two VMs are on."""
     on_core: dict[int, list[str]] = {}
-    for vm, plan in vms:
-        for first in _cores(host, plan):
-            on_core.setdefault(first, []).append(vm.name)
+    for name, used in cores_of.items():
+        for first in used:
+            on_core.setdefault(first, []).append(name)
     by_names: dict[tuple[str, ...], list[int]] = {}
     for first, users in sorted(on_core.items()):
         if len(users) > 1:

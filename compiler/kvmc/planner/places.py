@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kvmc.cpuset import EMPTY, CpuSet, union
+from kvmc.cpuset import EMPTY, CpuSet, single, union
 from kvmc.planner.assign import Seats
 from kvmc.planner.guest import threads_of_map, topology_of
 from kvmc.planner.model import CellPlan, IothreadPin, VcpuPin, VmPlan
@@ -67,7 +67,7 @@ def placed(
     vcpus = []
     for vcpu in range(vm.cpu.max):
         if vcpu in seats.vcpus:
-            vcpus.append(_pin(vm, vcpu, CpuSet([seats.vcpus[vcpu]]), dedicated=True))
+            vcpus.append(_pin(vm, vcpu, single(seats.vcpus[vcpu]), dedicated=True))
         else:
             vcpus.append(_pin(vm, vcpu, _floating(vm, vcpu, host, bound), dedicated=False))
     cells = tuple(
@@ -96,12 +96,15 @@ def _nodes(
     vm: Vm, host: Host, seats: Seats, bound: Mapping[int | None, int | None]
 ) -> dict[int | None, CpuSet]:
     """Return the host nodes of each cell (None: the VM without cells)."""
+    if not vm.numa.cells:
+        node = bound.get(None)
+        own = seats.vcpus.values()
+        return {None: nodes_of(host, CpuSet(own)) if node is None else single(node)}
     found: dict[int | None, CpuSet] = {}
-    groups: list[tuple[int | None, CpuSet]] = [(c.id, c.cpus) for c in vm.numa.cells]
-    for cell, vcpus in groups or [(None, CpuSet(range(vm.cpu.max)))]:
-        node = bound.get(cell)
-        cpus = CpuSet(seats.vcpus[v] for v in vcpus if v in seats.vcpus)
-        found[cell] = nodes_of(host, cpus) if node is None else CpuSet([node])
+    for cell in vm.numa.cells:
+        node = bound.get(cell.id)
+        cpus = CpuSet(seats.vcpus[v] for v in cell.cpus if v in seats.vcpus)
+        found[cell.id] = nodes_of(host, cpus) if node is None else single(node)
     return found
 
 

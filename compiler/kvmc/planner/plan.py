@@ -11,7 +11,7 @@ from kvmc.planner import places
 from kvmc.planner.assign import assign
 from kvmc.planner.booking import bookings_of
 from kvmc.planner.claims import claim_of
-from kvmc.planner.demand import demand_of, isolated_threads
+from kvmc.planner.demand import demands_of, isolated_threads
 from kvmc.planner.held import demand_fingerprint
 from kvmc.planner.manual import check_memory, check_numbers, check_share
 from kvmc.planner.memory import book_unbound
@@ -168,7 +168,8 @@ def _hostless(vms: Sequence[Vm]) -> Outcome[HostPlan]:
 def _problem(fleet: _Fleet) -> Problem:
     """Return the search's input; VMs that cannot be placed for a reason of their own stay out."""
     host = fleet.host
-    demands = [demand_of(vm, host) for vm in fleet.seeking if vm.pin.strategy != "none"]
+    seeking = [vm for vm in fleet.seeking if vm.pin.strategy != "none"]
+    demands = demands_of(seeking, host)
     wanted = [d for d in demands if not d.obstacle and (d.groups or d.extra)]
     fixed = (*fleet.kept.values(), *fleet.absent)
     claims = [claim_of(vm) for vm in fleet.seeking]
@@ -184,7 +185,7 @@ def _problem(fleet: _Fleet) -> Problem:
 def _plans(fleet: _Fleet, problem: Problem, solution: Solution) -> dict[str, VmPlan]:
     """Return the plan of every VM that has one, by name."""
     host = fleet.host
-    seats = assign(host, problem, solution.placements)
+    seats = assign(host, problem, solution)
     placements = {
         d.vm.name: (d, p)
         for d, p in zip(problem.demands, solution.placements, strict=True)

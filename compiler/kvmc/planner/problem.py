@@ -139,6 +139,8 @@ class Solution:
     """The search's frozen output, one placement a demand; None: not placed."""
 
     placements: tuple[VmPlacement | None, ...]
+    order: tuple[int, ...]
+    """The demands that are placed, in the order in which cores are taken."""
     cost: Cost
     final: State
     complete: bool

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kvmc.diagnostics import Diagnostic, error
+from kvmc.planner.candidates import candidates
 from kvmc.planner.capacity import Situation, reason
 from kvmc.planner.demand import demand_of
 from kvmc.planner.held import hold
@@ -40,6 +41,8 @@ def refuse(  # noqa: PLR0913 (all that a refusal is explained with)
 
     `movers` are the fewest locked VMs that would have to move to make room.
     """
+    if not missing:
+        return []
     held = [hold(vm, plan).claim() for vm, plan in placed if vm.pin.strategy != "none"]
     held += [line.claim() for line in absent]
     now = Situation(
@@ -109,7 +112,9 @@ def _largest_count(vm: Vm, host: Host, held: Sequence[Claim], solution: Solution
     """Return the most vCPUs with which a VM without cells or topology would fit."""
     if vm.numa.cells or vm.cpu.topology or vm.pin.strategy not in ("dedicated", "shared"):
         return None
-    for count in range(vm.cpu.max - 1, 0, -1):
+    shared = vm.pin.strategy == "shared"
+    room = solution.final.all_floats if shared else len(candidates(host, vm.pin))
+    for count in range(min(vm.cpu.max - 1, room), 0, -1):
         cpu = replace(vm.cpu, max=count, count=min(vm.cpu.count, count))
         smaller = replace(vm, cpu=cpu)
         needed = demand_of(smaller, host)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 from kvmc.cpuset import EMPTY, CpuSet
@@ -90,30 +91,31 @@ def _unusable(held: Held, vm: Vm | None, host: Host, place: Place) -> Iterator[D
 
 
 def _contradictions(lock: Lock, host: Host, place: Place) -> Iterator[Diagnostic]:
-    """Yield an error for each core that two lines of the lock claim against the rules."""
-    claims = [held.claim() for held in lock.held]
-    for number, claim in enumerate(claims):
-        twice = len(claim.dedicated) < _own_count(lock.held[number])
-        if twice:
-            message = f"the lock holds a CPU for {claim.name} twice"
-            yield error("KV522", message, place.at("vms", claim.name, key=True), hint=_ANEW)
-        for other in claims[:number]:
-            may_share = host.policy.core_sharing == "allow" and claim.prefers and other.prefers
-            clash = EMPTY
-            for core in host.cores:
-                cpus = CpuSet(core.cpus)
-                mine, theirs = cpus & claim.dedicated, cpus & other.dedicated
-                if mine and theirs and (not may_share or mine & theirs):
-                    clash = clash | mine | theirs
-            if clash:
-                both = f"{other.name} and {claim.name}"
-                message = f"the lock holds CPUs {clash} of the same cores for {both}"
-                yield error(
-                    "KV522",
-                    message,
-                    place.at("vms", claim.name, key=True),
-                    hint="take one side of the merge, or remove one line",
-                )
+    """Yield an error for each pair of lines that claim a core against the rules."""
+    claims = {held.name: held.claim() for held in lock.held}
+    on_core: dict[tuple[int, ...], list[str]] = {}
+    for held in lock.held:
+        own = claims[held.name].dedicated
+        if len(own) < _own_count(held):
+            message = f"the lock holds a CPU for {held.name} twice"
+            yield error("KV522", message, place.at("vms", held.name, key=True), hint=_ANEW)
+        homes = {host.core_of[cpu].cpus for cpu in own if cpu in host.core_of}
+        for core in homes:
+            on_core.setdefault(core, []).append(held.name)
+    clashes: dict[tuple[str, str], CpuSet] = {}
+    for core, names in on_core.items():
+        for first, second in combinations(names, 2):
+            mine = CpuSet(core) & claims[first].dedicated
+            theirs = CpuSet(core) & claims[second].dedicated
+            prefer = claims[first].prefers and claims[second].prefers
+            may_share = host.policy.core_sharing == "allow" and prefer
+            if not may_share or mine & theirs:
+                clash = clashes.get((first, second), EMPTY)
+                clashes[first, second] = clash | mine | theirs
+    for (first, second), cpus in sorted(clashes.items()):
+        message = f"the lock holds CPUs {cpus} of the same cores for {first} and {second}"
+        at = place.at("vms", second, key=True)
+        yield error("KV522", message, at, hint="take one side of the merge, or remove one line")
 
 
 def check_undeclared(

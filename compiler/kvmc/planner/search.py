@@ -1,171 +1,39 @@
-"""Branch and bound over whole-VM placements: exact on what it finishes, honest where it stops.
-
-VMs are taken in a fixed order; each is placed in every way that `patterns` offers, and the branch
-is cut where the preferences counted so far, plus what each VM still to come costs at the very
-least, cannot beat the best plan found. A state that was reached before at no higher cost, by the
-same VMs, is not entered again (A. H. Land and A. G. Doig, "An automatic method of solving discrete
-programming problems", 1960, for the method; transposition tables are from game search).
-
-First all VMs are asked for; only where that is impossible, or not found, may VMs be left out.
-"""
+"""The search: exact where a host and its fleet are small, by packing where they are not."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from kvmc.planner.memory import book_unbound
-from kvmc.planner.patterns import bin_content, ways
-from kvmc.planner.problem import Cost, Solution
+from kvmc.planner.branching import search_exactly
+from kvmc.planner.fleet import plan_fleet
 
 if TYPE_CHECKING:
-    from kvmc.planner.patterns import Way
-    from kvmc.planner.problem import Problem, State, VmPlacement
+    from kvmc.planner.problem import Problem, Solution
 
-_AFTER_FIRST = 0.25
-"""The part of the budget spent on a better plan once there is one."""
-
-
-class _Exhausted(Exception):  # noqa: N818 (it ends a search, it is no error)
-    """The effort bound is hit."""
-
-
-@dataclass(slots=True)
-class _Run:
-    """The state of one search: the best plan so far and what was seen."""
-
-    problem: Problem
-    may_skip: bool
-    steps: int = 0
-    limit: int = 0
-    best: tuple[Cost, tuple[VmPlacement | None, ...], State] | None = None
-    seen: dict[object, Cost] = field(default_factory=dict)
-    least: tuple[Cost, ...] = ()
-
-    def visit(
-        self, index: int, state: State, cost: Cost, chosen: tuple[VmPlacement | None, ...]
-    ) -> None:
-        """Place demands from `index` on in every way that may beat the best plan."""
-        if index == len(self.problem.demands):
-            self._finish(state, cost, chosen)
-            return
-        if self._hopeless(index, state, cost):
-            return
-        for way in ways(self.problem, index, state):
-            self._step()
-            self.visit(index + 1, way.state, _plus(cost, way), (*chosen, way.placement))
-        if self.may_skip:
-            left = cost.left_out + self.problem.demands[index].vm.cpu.max
-            self.visit(index + 1, state, cost._replace(left_out=left), (*chosen, None))
-
-    def _step(self) -> None:
-        self.steps += 1
-        if self.steps > self.limit:
-            raise _Exhausted
-
-    def _finish(self, state: State, cost: Cost, chosen: tuple[VmPlacement | None, ...]) -> None:
-        final = cost._replace(
-            memory=sum(not fits for _, fits in book_unbound(state)),
-            fragments=_fragments(self.problem, state),
-        )
-        if self.best is None or final < self.best[0]:
-            if self.best is None:
-                rest = int(self.problem.budget * _AFTER_FIRST)
-                self.limit = min(self.limit, self.steps + rest)
-            self.best = (final, chosen, state)
-
-    def _hopeless(self, index: int, state: State, cost: Cost) -> bool:
-        if self.best is not None:
-            least = self.least[index]
-            bound = Cost(*(a + b for a, b in zip(cost, least, strict=True)))
-            if bound._replace(fragments=_fragments(self.problem, state)) >= self.best[0]:
-                return True
-        key = (index, _canonical(self.problem, state))
-        before = self.seen.get(key)
-        if before is not None and before <= cost:
-            return True
-        self.seen[key] = cost
-        return False
+_FEW_VMS = 4
+_FEW_VCPUS = 24
+_FEW_BINS = 8
+_FEW_CORES = 16
+_STEPS = 2_000
+"""Placements tried on larger hosts before packing takes over."""
 
 
 def search(problem: Problem) -> Solution:
-    """Return the best plan found, and whether it is proven to be the best."""
-    whole = _run(problem, may_skip=False)
-    if whole[0].best is not None:
-        return _solution(problem, whole[0], complete=whole[1])
-    part = _run(problem, may_skip=True)
-    return _solution(problem, part[0], complete=whole[1] and part[1])
+    """Return the best plan found, and whether what it leaves out is proven to be the least."""
+    if not _is_small(problem):
+        return plan_fleet(problem)
+    tiny = sum(problem.start.cores.values()) <= _FEW_CORES
+    steps = problem.budget if tiny else min(problem.budget, _STEPS)
+    exact = search_exactly(replace(problem, budget=steps))
+    if exact.complete:
+        return exact
+    packed = plan_fleet(problem)
+    return min(exact, packed, key=lambda one: one.cost)
 
 
-def _run(problem: Problem, *, may_skip: bool) -> tuple[_Run, bool]:
-    run = _Run(
-        problem=problem,
-        may_skip=may_skip,
-        limit=problem.budget,
-        least=_least(problem, may_skip=may_skip),
-    )
-    try:
-        run.visit(0, problem.start, Cost(), ())
-    except _Exhausted:
-        return run, False
-    return run, True
-
-
-def _solution(problem: Problem, run: _Run, *, complete: bool) -> Solution:
-    if run.best is None:
-        nobody = (None,) * len(problem.demands)
-        left = sum(demand.vm.cpu.max for demand in problem.demands)
-        return Solution(
-            placements=nobody, cost=Cost(left_out=left), final=problem.start, complete=complete
-        )
-    cost, chosen, state = run.best
-    return Solution(placements=chosen, cost=cost, final=state, complete=complete)
-
-
-def _plus(cost: Cost, way: Way) -> Cost:
-    return cost._replace(
-        shared=cost.shared + way.shared,
-        split=cost.split + way.split,
-        nodes=cost.nodes + way.nodes,
-        caches=cost.caches + way.caches,
-        distance=cost.distance + way.distance,
-    )
-
-
-def _least(problem: Problem, *, may_skip: bool) -> tuple[Cost, ...]:
-    """Return, for each index, what the demands from there on cost at the very least."""
-    total = Cost()
-    found = [total]
-    for demand in reversed(problem.demands):
-        groups = sum(bool(group.dedicated) for group in demand.groups)
-        if groups and not may_skip:
-            nodes = groups if demand.groups[0].cell is not None else 1
-            total = total._replace(nodes=total.nodes + nodes, caches=total.caches + groups)
-        found.append(total)
-    return tuple(reversed(found))
-
-
-def _fragments(problem: Problem, state: State) -> int:
-    used = [problem.bins[b] for b in state.touched]
-    return len({b.node for b in used}) + len({b.cache for b in used})
-
-
-def _canonical(problem: Problem, state: State) -> object:
-    """Return what is left, the same for states that differ in which of two like bins is used."""
-    bins = sorted(
-        (
-            problem.bins[b].node is None,
-            problem.bins[b].node or 0,
-            repr(bin_content(problem, state, b)),
-        )
-        for b in range(len(problem.bins))
-    )
-    rest = (
-        tuple(sorted(state.memory.items())),
-        tuple(sorted(state.pages.items())),
-        tuple(sorted(state.pool.items())),
-        tuple(sorted(state.floats.items())),
-        state.all_floats,
-        tuple(sorted(state.unbound)),
-    )
-    return tuple(bins), rest
+def _is_small(problem: Problem) -> bool:
+    """Whether all placements can be tried, or ruled out, in a moment."""
+    if len(problem.demands) > _FEW_VMS or len(problem.bins) > _FEW_BINS:
+        return False
+    return sum(demand.threads_needed for demand in problem.demands) <= _FEW_VCPUS

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from kvmc.cpuset import union
 from kvmc.planner.booking import booked
+from kvmc.planner.candidates import core_mask
 from kvmc.planner.claims import cores_of
 from kvmc.planner.problem import FRESH, OPEN, Bin, CoreClass, Problem, State
 
@@ -34,7 +35,8 @@ def problem_of(
     usable = _views(ordered, host, claims)
     views = sorted(set(usable), key=lambda mask: (-mask.bit_count(), mask))
     number = {mask: index for index, mask in enumerate(views)}
-    bins = tuple(sorted({_bin(core) for core in host.cores}, key=_bin_order))
+    places = {(core.node, core.l3) for core in host.cores}
+    bins = tuple(sorted((Bin(*place) for place in places), key=_bin_order))
     classes = _classes(host, masks, bins, views, claims)
     return Problem(
         bins=bins,
@@ -48,14 +50,6 @@ def problem_of(
         sharing=_allows(host),
         budget=BUDGET if budget is None else budget,
     )
-
-
-def core_mask(core: Core) -> int:
-    """Return the CPUs of a core as a bit mask."""
-    mask = 0
-    for cpu in core.cpus:
-        mask |= 1 << cpu
-    return mask
 
 
 def _nodes(host: Host) -> tuple[int | None, ...]:
@@ -123,14 +117,14 @@ def _classes(
 ) -> dict[CoreClass, tuple[int, ...]]:
     """Return the classes of cores that some view can use, with the cores in each."""
     shared = union(claim.dedicated for claim in claims).mask if _allows(host) else 0
-    number = {where: index for index, where in enumerate(bins)}
+    number = {(where.node, where.l3): index for index, where in enumerate(bins)}
     found: dict[tuple[int, tuple[int, ...], int], list[int]] = {}
     for index, (core, mask) in enumerate(zip(host.cores, masks, strict=True)):
         full = (1 << len(core.cpus)) - 1
         free = tuple([full if v & mask == mask else _positions(core, v & mask) for v in views])
         if any(free):
             status = OPEN if shared & mask else FRESH
-            key = (number[_bin(core)], free, status)
+            key = (number[core.node, core.l3], free, status)
             found.setdefault(key, []).append(index)
     return {CoreClass(*key): tuple(cores) for key, cores in found.items()}
 

@@ -98,12 +98,13 @@ def no_hyperthread_conflict(host: Host, vms: Sequence[Placed]) -> Iterator[str]:
 
     Under core_sharing: allow two VMs whose thread policy is `prefer` may share a core.
     """
-    on_core: dict[Core, dict[str, Vm]] = {}
+    on_core: dict[int, dict[str, Vm]] = {}
     for vm, plan in vms:
         for _, cpu in _own(vm, plan):
             if cpu in host.core_of:
-                on_core.setdefault(host.core_of[cpu], {})[vm.name] = vm
-    for core, tenants in on_core.items():
+                on_core.setdefault(host.core_of[cpu].cpus[0], {})[vm.name] = vm
+    for first, tenants in on_core.items():
+        core = host.core_of[first]
         names = " and ".join(sorted(tenants))
         strict = [vm for vm in tenants.values() if vm.pin.threads != "prefer"]
         if len(tenants) > 1 and (strict or host.policy.core_sharing != "allow"):
