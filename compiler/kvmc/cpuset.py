@@ -8,6 +8,7 @@ Kernel form is what /sys prints: sorted, ranges joined, no spaces: `0-3,8`. libv
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -153,9 +154,10 @@ class CpuSet:
     @property
     def first(self) -> int:
         """The lowest CPU id; ValueError when empty."""
-        if not self._mask:
+        mask = self._mask
+        if not mask:
             raise ValueError("an empty CPU set has no first CPU")
-        return (self._mask & -self._mask).bit_length() - 1
+        return (mask & -mask).bit_length() - 1
 
     @property
     def mask(self) -> int:
@@ -170,9 +172,15 @@ class CpuSet:
 EMPTY = CpuSet()
 
 
+@lru_cache(maxsize=4096)
+def single(cpu: int) -> CpuSet:
+    """Return the set of one CPU; sets are immutable, so everyone may have the same."""
+    return CpuSet._of(1 << cpu)  # noqa: SLF001 (the module's own)
+
+
 def union(sets: Iterable[CpuSet]) -> CpuSet:
     """Return the union of any number of sets."""
-    total = EMPTY
+    mask = 0
     for one in sets:
-        total = total | one
-    return total
+        mask |= one.mask
+    return CpuSet._of(mask)  # noqa: SLF001 (the module's own)

@@ -1,130 +1,28 @@
-"""Joins the stages: check, plan, build. Reads no files and prints nothing."""
+"""Joins the stages after reading: plan and build. Reads no files and prints nothing."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from kvmc.diagnostics import Diagnostic, Outcome, error, locate
+from kvmc.cores import share_out
+from kvmc.diagnostics import Diagnostic, Outcome, error
 from kvmc.planner.model import HostPlan, Plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from kvmc.diagnostics import Locator
-    from kvmc.files import Text
     from kvmc.host.model import Host
+    from kvmc.intake import Repository
     from kvmc.planner.held import Held
     from kvmc.planner.lock import Lock
     from kvmc.planner.relock import Changes
     from kvmc.render.model import Artifact, Job
-    from kvmc.source.document import Document
     from kvmc.spec.model import Vm
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Repository:
-    """All that was read: VMs by name and file, hosts by name, and the documents they came from."""
-
-    vms: tuple[Vm, ...] = ()
-    hosts: tuple[Host, ...] = ()
-    documents: tuple[Document, ...] = ()
-    locks: Mapping[str, Lock] = field(default_factory=dict)
-    """By the name of the host whose description they stand beside."""
-
-    def locators(self) -> dict[tuple[str, int], Locator]:
-        """Return what turns places into lines and columns."""
-        return {(d.file, d.index): d for d in self.documents}
-
-
-def check(texts: Sequence[Text]) -> Outcome[Repository]:
-    """Read, validate and load every document, and check what only shows across documents.
-
-    The value is always there and holds what could be loaded; the diagnostics are not located yet.
-    """
-    from kvmc.source.reader import read
-    from kvmc.spec.rules import check_fleet
-
-    diagnostics: list[Diagnostic] = []
-    documents: list[Document] = []
-    for text in texts:
-        source = read(text.content, text.name)
-        diagnostics += source.diagnostics
-        documents += source.value or ()
-    vms, hosts = _load(documents, diagnostics)
-    # Sorted first: of two with one name it is always the same one that is told.
-    vms.sort(key=lambda vm: (vm.name, vm.place.file, vm.place.document))
-    hosts.sort(key=lambda host: (host.name, _where(host)))
-    diagnostics += check_fleet(vms)
-    diagnostics += _same_host_twice(hosts)
-    return Outcome(
-        Repository(vms=tuple(vms), hosts=tuple(hosts), documents=tuple(documents)),
-        tuple(diagnostics),
-    )
-
-
-def _load(
-    documents: Iterable[Document], diagnostics: list[Diagnostic]
-) -> tuple[list[Vm], list[Host]]:
-    from kvmc.host.snapshot import load_host
-    from kvmc.spec.load import load_vm
-    from kvmc.spec.schema import kind_of
-
-    vms: list[Vm] = []
-    hosts: list[Host] = []
-    for document in documents:
-        kind = kind_of(document)
-        diagnostics += kind.diagnostics
-        if kind.value == "vm":
-            vm = load_vm(document)
-            diagnostics += vm.diagnostics
-            vms += [vm.value] if vm.value else []
-        elif kind.value == "host":
-            host = load_host(document)
-            diagnostics += host.diagnostics
-            hosts += [host.value] if host.value else []
-    return vms, hosts
-
-
-def _where(host: Host) -> tuple[str, int]:
-    return (host.place.file, host.place.document) if host.place else ("", 0)
-
-
-def _same_host_twice(hosts: Sequence[Host]) -> list[Diagnostic]:
-    seen: dict[str, Host] = {}
-    found: list[Diagnostic] = []
-    for host in hosts:
-        first = seen.setdefault(host.name, host)
-        if first is not host and host.place is not None and first.place is not None:
-            message = f"the host {host.name} is described in {first.place.file} already"
-            found.append(error("KV462", message, host.place.at("name")))
-    return found
-
-
-def with_locks(repository: Repository, texts: Mapping[str, Text]) -> Outcome[Repository]:
-    """Add the locks; `texts` maps the name of a host to the lock file beside its description."""
-    from kvmc.planner.lock import load_lock
-    from kvmc.source.reader import read
-
-    diagnostics: list[Diagnostic] = []
-    documents: list[Document] = []
-    locks: dict[str, Lock] = {}
-    for host, text in texts.items():
-        source = read(text.content, text.name)
-        diagnostics += source.diagnostics
-        for document in source.value or ():
-            lock = load_lock(document)
-            diagnostics += lock.diagnostics
-            documents.append(document)
-            if lock.value is not None:
-                locks[host] = lock.value
-    added = replace(repository, documents=(*repository.documents, *documents), locks=locks)
-    return Outcome(added, tuple(diagnostics))
-
-
-def report(diagnostics: Iterable[Diagnostic], repository: Repository) -> tuple[Diagnostic, ...]:
-    """Give the diagnostics their lines and columns, and sort them."""
-    return locate(diagnostics, repository.locators())
+_LEAST = 50
+"""Artefacts that are worth a fork: it takes 5 ms, and they take 50."""
 
 
 def needs_host(vm: Vm, forced: str | None) -> bool:
@@ -309,11 +207,22 @@ def build(
 
     `bases` maps (spec's file, its `base:` path) to the base's bytes.
     """
+    wanted = jobs(planned, bases)
+    # The first one alone: it compiles the templates, which no fork should do once more.
+    parts = [_render(wanted[:1], target)]
+    parts += share_out(lambda part: _render(part, target), wanted[1:], _LEAST)
+    return Outcome(
+        tuple(artifact for part in parts for artifact in part.value or ()),
+        tuple(found for part in parts for found in part.diagnostics),
+    )
+
+
+def _render(wanted: Sequence[tuple[str | None, Job]], target: str) -> Outcome[tuple[Artifact, ...]]:
     from kvmc.render.registry import TARGETS
 
     artifacts: list[Artifact] = []
     diagnostics: list[Diagnostic] = []
-    for name, job in jobs(planned, bases):
+    for name, job in wanted:
         rendered = TARGETS[target](job)
         diagnostics += rendered.diagnostics
         if rendered.value is not None:

@@ -203,3 +203,10 @@ def test_a_folder_in_the_way_is_the_systems_error() -> None:
     with pytest.raises(OSError, match="directory"):
         write_atomically(Path("c.xml"), "x")
     assert os.listdir() == ["c.xml"]  # noqa: PTH208
+
+
+def test_what_a_killed_process_left_beside_is_in_nobodys_way() -> None:
+    Path(f".a.xml.{os.getpid()}-0").write_text("left", "utf-8")
+    assert write_atomically(Path("a.xml"), "new", durable=False)
+    assert Path("a.xml").read_text("utf-8") == "new"
+    assert sorted(os.listdir()) == [f".a.xml.{os.getpid()}-0", "a.xml"]  # noqa: PTH208 - hidden too

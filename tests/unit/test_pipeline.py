@@ -6,10 +6,11 @@ from itertools import permutations
 
 import pytest
 
-from kvmc import pipeline
+from kvmc import intake, pipeline
 from kvmc.diagnostics import Place, error
 from kvmc.files import Text
-from kvmc.pipeline import Repository, Wishes
+from kvmc.intake import Repository
+from kvmc.pipeline import Wishes
 from tests.unit.commands.repository import host, vm
 
 
@@ -18,7 +19,7 @@ def _texts(**files: str) -> tuple[Text, ...]:
 
 
 def _read(**files: str) -> Repository:
-    checked = pipeline.check(_texts(**files))
+    checked = intake.check(_texts(**files))
     assert checked.value is not None
     assert not checked.diagnostics
     return checked.value
@@ -38,7 +39,7 @@ def test_several_documents_of_one_file_are_told_apart() -> None:
 
 
 def test_what_is_sound_is_loaded_beside_what_is_not() -> None:
-    checked = pipeline.check(_texts(a=vm("a"), b="kvmc: v1\nkind: vm\n", c="{", d=host("d")))
+    checked = intake.check(_texts(a=vm("a"), b="kvmc: v1\nkind: vm\n", c="{", d=host("d")))
     assert checked.value is not None
     assert [v.name for v in checked.value.vms] == ["a"]
     assert [h.name for h in checked.value.hosts] == ["d"]
@@ -49,9 +50,9 @@ def test_the_order_of_the_texts_changes_no_report() -> None:
     texts = _texts(a=vm("x", 3), b=vm("y", 9), c=host(), d=vm("z/"), e=vm("x", 2), f=host())
     seen = set()
     for order in permutations(texts):
-        checked = pipeline.check(order)
+        checked = intake.check(order)
         assert checked.value is not None
-        seen.add(pipeline.report(checked.diagnostics, checked.value))
+        seen.add(intake.report(checked.diagnostics, checked.value))
     assert len({tuple(d.code for d in found) for found in seen}) == 1
     assert len(seen) == 1
 
@@ -60,16 +61,16 @@ def test_the_order_of_the_texts_changes_no_plan() -> None:
     texts = _texts(a=vm("x", 3), b=vm("y", 9), c=host(), d=vm("z", 2), e=vm("w", strategy="none"))
     seen = set()
     for order in permutations(texts):
-        repository = pipeline.check(order).value or Repository()
+        repository = intake.check(order).value or Repository()
         planned = pipeline.plan(repository, Wishes())
         assert planned.value is not None
-        found = pipeline.report(planned.diagnostics, repository)
+        found = intake.report(planned.diagnostics, repository)
         seen.add((repository.vms, repository.hosts, planned.value.plan, found))
     assert len(seen) == 1
 
 
 def test_a_host_described_twice_is_an_error_at_the_second_name() -> None:
-    checked = pipeline.check(_texts(a=host("h"), b=host("h", cores=2)))
+    checked = intake.check(_texts(a=host("h"), b=host("h", cores=2)))
     (found,) = checked.diagnostics
     assert found.place is not None
     assert (found.code, found.place.file, found.place.pointer) == ("KV462", "b.yaml", "/name")
@@ -78,7 +79,7 @@ def test_a_host_described_twice_is_an_error_at_the_second_name() -> None:
 def test_a_report_is_located_sorted_and_without_repetition() -> None:
     repository = _read(b=vm("b"), a=vm("a"))
     places = [Place(file=f"{n}.yaml", pointer=p) for n in "ba" for p in ("/cpu/count", "/name")]
-    found = pipeline.report([error("KV301", "x", p) for p in (*places, *places)], repository)
+    found = intake.report([error("KV301", "x", p) for p in (*places, *places)], repository)
     assert [(d.place.file, d.span.line, d.span.column) for d in found if d.place and d.span] == [
         ("a.yaml", 3, 7),
         ("a.yaml", 5, 14),

@@ -25,6 +25,7 @@ _OURS = frozenset({"vcpu/cpuset", "cpu/check", "cpu/match", "cpu/fallback", "cpu
 """What says nothing about a running guest, or what libvirt sets anew while it starts."""
 _BALLOONED = "currentMemory"
 """The guest's balloon moves it all the time."""
+_PINS = ("vcpupin/", "emulatorpin", "iothreadpin/")
 _OFF, _ON = ("disable", "forbid"), ("require", "force")
 _SHARES: dict[CgroupVersion | None, tuple[str, ...]] = {
     1: ("1024",),
@@ -55,6 +56,17 @@ def same_live(path: str, wanted: Mapping[str, str], live: Mapping[str, str]) -> 
     if path in ("cpu/mode", "cpu/model"):
         return _same_model(path, wanted, live)
     return _SIZE.fullmatch(path) is not None and _rounded(asked) == _rounded(seen)
+
+
+def anywhere(path: str, seen: str | None, online: CpuSet) -> bool:
+    """Whether a pin of the running guest is none: the thread may run on every online CPU.
+
+    There is no call that takes a pin away from a running guest: the way to unpin a thread is to
+    pin it to all CPUs, and libvirt goes on listing that.
+    """
+    if not path.startswith(_PINS) or not online:
+        return False
+    return online <= _set(seen or "")
 
 
 def _same_model(path: str, wanted: Mapping[str, str], live: Mapping[str, str]) -> bool:
@@ -99,8 +111,12 @@ def _number(facts: Mapping[str, str], path: str) -> int:
 
 
 def _ids(facts: Mapping[str, str]) -> CpuSet:
+    return _set(facts.get("iothreads", ""))
+
+
+def _set(text: str) -> CpuSet:
     try:
-        return CpuSet.parse(facts.get("iothreads", ""))
+        return CpuSet.parse(text)
     except CpuSetError:
         return CpuSet()
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from kvmc.apply.compare_facts import facts_of, in_order
 from kvmc.apply.compare_kernel import kernel_facts
-from kvmc.apply.compare_live import label_of, same_default, same_live
+from kvmc.apply.compare_live import anywhere, label_of, same_default, same_live
 from kvmc.apply.model import Change, DomainDiff, Label
+from kvmc.cpuset import EMPTY, CpuSet
 from kvmc.diagnostics import Outcome, note, warning
 from kvmc.render.libvirt import render
 from kvmc.render.xmltree import parse
@@ -33,16 +34,20 @@ class _Columns:
     inactive: Mapping[str, str] | None
     live: Mapping[str, str] | None
     kernel: Mapping[str, str]
-    cgroup: CgroupVersion | None
+    cgroup: CgroupVersion | None = None
+    online: CpuSet = EMPTY
 
 
 def diff(
-    job: Job, observed: Observed | None, cgroup: CgroupVersion | None = None
+    job: Job,
+    observed: Observed | None,
+    cgroup: CgroupVersion | None = None,
+    online: CpuSet = EMPTY,
 ) -> Outcome[DomainDiff]:
     """Compare a placed VM with its domain; `observed` None: libvirt has no such domain.
 
-    Fails where the spec's elements cannot be brought into the domain (KV60x), KV606 above all.
-    KV730 and KV732 go with a value.
+    `cgroup` and `online` are the host's (Observation). Fails where the spec's elements cannot be
+    brought into the domain (KV60x), KV606 above all. KV730 and KV732 go with a value.
     """
     rendered = wanted_artifact(job, observed)
     if rendered.value is None:
@@ -51,14 +56,14 @@ def diff(
     if observed is None:
         found = DomainDiff(name=job.vm.name, new=True, state=None, wanted_xml=text)
         return Outcome(found, rendered.diagnostics)
-    columns = _columns(job, text, observed, cgroup)
+    columns = _columns(job, text, observed)
     if columns.value is None:
         return Outcome(None, (*rendered.diagnostics, *columns.diagnostics))
     found = DomainDiff(
         name=job.vm.name,
         new=False,
         state=observed.state,
-        changes=tuple(_changes(columns.value)),
+        changes=tuple(_changes(replace(columns.value, cgroup=cgroup, online=online))),
         wanted_xml=text,
         inactive_xml=observed.inactive,
     )
@@ -70,7 +75,8 @@ def diff_all(jobs: tuple[Job, ...], observation: Observation) -> Outcome[tuple[D
     found: list[DomainDiff] = []
     diagnostics: list[Diagnostic] = []
     for job in jobs:
-        one = diff(job, observation.find(job.vm.name), observation.cgroup)
+        seen = observation.find(job.vm.name)
+        one = diff(job, seen, observation.cgroup, observation.online)
         diagnostics += one.diagnostics
         found += [one.value] if one.value else []
     return Outcome(tuple(found), tuple(diagnostics))
@@ -91,9 +97,7 @@ def wanted_artifact(job: Job, observed: Observed | None) -> Outcome[Artifact]:
     return Outcome(outcome.value, said)
 
 
-def _columns(
-    job: Job, text: str, observed: Observed, cgroup: CgroupVersion | None
-) -> Outcome[_Columns]:
+def _columns(job: Job, text: str, observed: Observed) -> Outcome[_Columns]:
     texts = {"the wanted domain": text, "the inactive XML": observed.inactive}
     texts["the live XML"] = observed.live
     facts: list[Mapping[str, str] | None] = []
@@ -107,9 +111,7 @@ def _columns(
         facts.append(facts_of(root.value, job.vm))
     wanted, inactive, live = facts
     kernel = kernel_facts(observed.threads)
-    return Outcome(
-        _Columns(wanted=wanted or {}, inactive=inactive, live=live, kernel=kernel, cgroup=cgroup)
-    )
+    return Outcome(_Columns(wanted=wanted or {}, inactive=inactive, live=live, kernel=kernel))
 
 
 def _changes(columns: _Columns) -> Iterator[Change]:
@@ -126,8 +128,6 @@ def _changes(columns: _Columns) -> Iterator[Change]:
 
 
 def _wanted_threads(wanted: Mapping[str, str]) -> set[str]:
-    from kvmc.cpuset import CpuSet
-
     vcpus = range(int(wanted.get("vcpu/max", "0")))
     found = {f"{kind}/{i}" for i in vcpus for kind in ("vcpupin", "vcpusched")}
     return found | {f"iothreadpin/{i}" for i in CpuSet.parse(wanted.get("iothreads", ""))}
@@ -141,6 +141,7 @@ def _change(path: str, columns: _Columns) -> Change:
     in_live = live is not None and not (
         same_default(path, wanted, live.get(path), columns.cgroup)
         or same_live(path, columns.wanted, live)
+        or (wanted is None and anywhere(path, live.get(path), columns.online))
     )
     in_kernel = live is not None and _kernel_differs(path, wanted, columns.kernel)
     label = Label.NONE

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 from kvmc.apply.model import HostIdentity, HypervisorError, Observed
+from kvmc.cpuset import CpuSet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,10 +90,32 @@ class Reader:
             local=is_local(self.uri) and driver == "QEMU",
         )
 
+    def ask_agent(self, name: str, command: str, seconds: int) -> str:
+        """Send a command to a running guest's agent, return its reply (JSON both).
+
+        libvirt refuses that to a read-only connection, and marks the domain as tainted
+        (custom-ga-command). HypervisorError where the agent does not answer in time, or refuses.
+        """
+        import libvirt_qemu
+
+        try:
+            domain = self.connection.lookupByName(name)
+            return str(libvirt_qemu.qemuAgentCommand(domain, command, seconds, 0))
+        except self._libvirt.libvirtError as refused:
+            raise HypervisorError(str(refused)) from refused
+
     def capabilities(self) -> bytes:
         """Return the host's capabilities XML."""
         with self.words(f"cannot read the capabilities of {self.uri}"):
             return str(self.connection.getCapabilities()).encode()
+
+    def online(self) -> CpuSet:
+        """Return the host's online CPUs."""
+        with self.words(f"cannot ask {self.uri} for its CPUs"):
+            return self._online()
+
+    def _online(self) -> CpuSet:
+        return CpuSet(cpu for cpu, on in enumerate(self.connection.getCPUMap()[1]) if on)
 
     def domains(self) -> tuple[Observed, ...]:
         """Return all domains, those that are shut off too, by name; nothing of the kernel."""

@@ -108,9 +108,6 @@ class Writer(Reader):
         present = int(self.connection.getCPUMap()[0])
         return tuple(cpu in wanted for cpu in range(max(present, *(cpu + 1 for cpu in wanted))))
 
-    def _online(self) -> CpuSet:
-        return CpuSet(cpu for cpu, on in enumerate(self.connection.getCPUMap()[1]) if on)
-
     def _scheduler(self, domain: Domain) -> dict[str, int]:
         """Return shares, period and quota; nothing on a host without a cpu controller."""
         try:

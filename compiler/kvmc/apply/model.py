@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal
 
+from kvmc.cpuset import EMPTY
+
 if TYPE_CHECKING:
     from kvmc.cpuset import CpuSet
 
@@ -101,6 +103,8 @@ class Observation:
     """Whether the kernel was asked; where not, `verify` says so and never passes it as checked."""
     cgroup: CgroupVersion | None = None
     """The cgroup version of the CPU controller; None where unknown."""
+    online: CpuSet = EMPTY
+    """The host's online CPUs, as libvirt tells them; empty where unknown."""
 
     def find(self, name: str) -> Observed | None:
         """Return the domain of that name; None where there is none."""

@@ -39,6 +39,7 @@ def observe(reader: Reader, tree: Tree, kernel_of: Collection[str] | None = None
         domains=domains,
         kernel=host.local,
         cgroup=cgroup_version(tree) if host.local else None,
+        online=reader.online(),
     )
 
 

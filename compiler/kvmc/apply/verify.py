@@ -24,9 +24,10 @@ Layer = Literal["definition", "live", "kernel", "host", "guest"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing that is not as it should be."""
+    """One thing that is not as it should be, of a VM or of the host itself."""
 
-    vm: str
+    vm: str | None = None
+    host: str | None = None
     code: str
     layer: Layer
     message: str

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kvmc.apply.compare_cpu import cpu_facts
@@ -79,24 +78,6 @@ def _facts(text: str) -> dict[str, str] | None:
     found = memory_facts(root) | thread_facts(root) | cpu_facts(root)
     shape = ("cpu/topology", "cpu/numa/")
     return {k: v for k, v in found.items() if not k.startswith("cpu/") or k.startswith(shape)}
-
-
-def without_unpinned(found: DomainDiff, online: CpuSet) -> DomainDiff:
-    """Return the differences without threads that may run on every online CPU and should.
-
-    There is no call that takes a pin away from a running guest: the way to unpin a thread is to
-    pin it to all CPUs, and libvirt goes on listing that.
-    """
-    anywhere = str(online)
-    changes = tuple(
-        change
-        for change in found.changes
-        if change.wanted is not None
-        or change.in_inactive
-        or change.live != anywhere
-        or not change.path.startswith(("vcpupin/", "emulatorpin", "iothreadpin/"))
-    )
-    return replace(found, changes=changes)
 
 
 def does_something(work: Work) -> bool:

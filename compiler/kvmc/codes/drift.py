@@ -29,6 +29,16 @@ CODES: tuple[Code, ...] = (
         "`kvmc apply` changes it live, and defines nothing.",
     ),
     Code(
+        "KV733",
+        "the guest's side was not checked",
+        "What a guest sees of its CPUs stands in its own /proc/cpuinfo. The QEMU guest agent can "
+        "tell it, which takes a read-write connection to libvirt, so that `kvmc verify` asks it "
+        "only with `--agent`. Where it was asked, the note says why there was no answer: no "
+        "channel `org.qemu.guest_agent.0` in the domain, no agent running in the guest, a guest "
+        "that is paused, an agent that did not answer within a few seconds, or one that forbids "
+        "guest-file-open (RHEL's does by default). `--cpuinfo FILE` works without an agent.",
+    ),
+    Code(
         "KV740",
         "libvirt has no such domain",
         "The spec asks for a VM that libvirt does not know. `kvmc apply` defines it, and with "
@@ -129,5 +139,24 @@ CODES: tuple[Code, ...] = (
         "`--cpuinfo` wants the output of `cat /proc/cpuinfo` in the guest: blocks of `name : value`"
         " lines that start with `processor`. On a serial console, take what stands between the "
         "prompt lines.",
+    ),
+    Code(
+        "KV754",
+        "the host is not as it was described",
+        "hosts/NAME.yaml and this machine do not agree on something that placement depends on: "
+        "its online CPUs, their siblings, nodes, last-level caches or kinds, which of them are "
+        "isolated, or memory and huge pages that are fewer than described (memory by more than "
+        "2 %). SMT was switched off, a CPU went offline, a firmware setting renumbered the nodes, "
+        "a module of memory failed, the kernel's command line changed. The placement was made for "
+        "the host as described. Put the host back as it was, or describe it anew with `kvmc host "
+        "probe -o hosts/NAME.yaml`, which keeps the policy, and plan again.",
+    ),
+    Code(
+        "KV755",
+        "the specs are for another host",
+        "The VMs are placed on a host whose name is not the one that libvirt's machine calls "
+        "itself by. Mostly kvmc was run on the wrong machine, or with the wrong `--connect`. If "
+        "the host was only described under another name, say so with `--host NAME`; then its "
+        "facts are compared too (KV754).",
     ),
 )

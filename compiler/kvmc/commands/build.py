@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +29,10 @@ def run(options: argparse.Namespace, _view: View) -> Result:
         read, planned = inputs.plan(options, read)
     if inputs.stops(read.diagnostics, options):
         return read.result(document=_document(()))
+    if not planned.vms:
+        wanted = (options.paths or ["."])[0]
+        missing_vm = error("KV191", "there is no VM to build", Place(file=wanted))
+        return read.result((missing_vm,), document=_document(()))
     one = len(planned.vms) == 1
     if options.output is None and options.format == "text" and not one:
         raise Failure(
@@ -45,8 +51,9 @@ def run(options: argparse.Namespace, _view: View) -> Result:
     artifacts = built.value or ()
     if options.output is not None:
         said, failed = _write(Path(options.output), artifacts)
-        locked, unlocked = inputs.write_locks(read, planned)
-        said, failed = said + locked, (*failed, *unlocked)
+        if not failed:  # a lock that nothing was built from would be half of the work
+            locked, failed = inputs.write_locks(read, planned)
+            said += locked
         read = replace(read, diagnostics=tuple(d for d in read.diagnostics if d.code != "KV527"))
         return read.result(failed, document=_document(artifacts), said=said)
     text = "".join(artifact.text for artifact in artifacts)
@@ -64,12 +71,22 @@ def _document(artifacts: Iterable[Artifact]) -> dict[str, object]:
 def _write(folder: Path, artifacts: Iterable[Artifact]) -> tuple[str, tuple[Diagnostic, ...]]:
     """Write every artefact; return what was done, in words, and what could not be."""
     said = ""
+    within = cache(lambda parent: _within(parent, folder))
     for artifact in artifacts:
         target = folder / artifact.name
+        if not within(target.parent):
+            text = f"a link there leads out of {folder}, where nothing is written"
+            return said, (error("KV192", text, Place(file=str(target))),)
         try:
-            changed = files.write_atomically(target, artifact.text)
+            changed = files.write_atomically(target, artifact.text, durable=False)
         except OSError as reason:
             text = (reason.strerror or "cannot be written").lower()
             return said, (error("KV192", text, Place(file=str(target))),)
         said += f"{'wrote' if changed else 'unchanged'} {printable(str(target))}\n"
     return said, ()
+
+
+def _within(inner: Path, folder: Path) -> bool:
+    """Whether a folder, or what it is a link to, lies below another one or is the same."""
+    top, real = os.path.realpath(folder), os.path.realpath(inner)
+    return real == top or os.path.commonpath((top, real)) == top

@@ -25,4 +25,9 @@ def run(options: argparse.Namespace, view: View) -> Result:
             2, f"there is no code {options.code}" + (f"; did you mean {near[0]}?" if near else "")
         )
     title = view.style.paint(f"{code.code}: {code.title}", "1")
-    return Result(output=f"{title}\n\n{textwrap.fill(code.text, min(view.width, 88))}\n")
+    document = {"kvmc": "v1", "kind": "code", "code": code.code, "title": code.title}
+    document["text"] = code.text
+    return Result(
+        document=document,
+        output=f"{title}\n\n{textwrap.fill(code.text, min(view.width, 88), break_on_hyphens=False)}\n",
+    )

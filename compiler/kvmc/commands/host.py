@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kvmc import files, pipeline
+from kvmc import files, intake
 from kvmc.commands.result import Failure, Result
 from kvmc.diagnostics import Diagnostic, Outcome, Place, error
 from kvmc.report.style import printable
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from kvmc.host.model import Host
 
 
+_MAX_XML = 16 * 1024 * 1024
+"""Bytes; the largest machines' hwloc XML has 2 MiB, and in memory it is 30 times that."""
+
+
 def run(options: argparse.Namespace, view: View) -> Result:
     """Probe a source, or show a description (this machine's where no file is named)."""
     return _probe(options) if options.action == "probe" else _show(options, view)
@@ -25,7 +30,7 @@ def run(options: argparse.Namespace, view: View) -> Result:
 
 def _probe(options: argparse.Namespace) -> Result:
     from kvmc.host.show import to_json
-    from kvmc.host.snapshot import dump_host
+    from kvmc.host.snapshot_text import dump_host
     from kvmc.spec.names import name_problem
 
     if options.name is not None and (problem := name_problem(options.name)):
@@ -60,22 +65,28 @@ def _read_source(options: argparse.Namespace) -> Outcome[Host]:
         except probe.ConnectionFailed as problem:
             raise Failure(4, str(problem)) from None
     if options.capabilities is None and options.hwloc is None:
-        root = Path(options.sysfs or "/")
-        name = options.name or (root.resolve().name if options.sysfs else probe.local_name())
-        if not root.is_dir():
+        root = Path("/" if options.sysfs is None else options.sysfs)
+        if not os.path.isdir(root):  # noqa: PTH112 (Path.is_dir raises for a name that is too long)
             return Outcome(None, (error("KV190", "no such folder", Place(file=str(root))),))
+        name = options.name or (
+            probe.local_name() if options.sysfs is None else root.resolve().name
+        )
         return probe.probe_sysfs(root, name)
-    path = Path(options.capabilities or options.hwloc)
-    text = files.read_file(path)
+    capabilities = options.capabilities is not None
+    path = Path(options.capabilities if capabilities else options.hwloc)
+    text = files.read_file(path, _MAX_XML + 1)
     if text.value is None:
         return Outcome(None, text.diagnostics)
-    reader = read_capabilities if options.capabilities else read_hwloc
+    if len(text.value.content) > _MAX_XML:
+        message = f"the file has more than {_MAX_XML} bytes: no host description"
+        return Outcome(None, (error("KV404", message, Place(file=str(path))),))
+    reader = read_capabilities if capabilities else read_hwloc
     return reader(text.value.content, options.name or path.stem, str(path))
 
 
 def _with_old_policy(host: Host, target: Path) -> Host:
     """Keep what a person wrote in a description that is probed anew: its policy and its name."""
-    if not target.exists():
+    if not files.is_there(target):
         return host
     old = _load(target)
     if old.value is None:
@@ -111,21 +122,23 @@ def _show(options: argparse.Namespace, view: View) -> Result:
 def _shown(host: Host | None, diagnostics: tuple[Diagnostic, ...], view: View) -> Result:
     from kvmc.host.show import to_json, to_text
     from kvmc.report.hostmap import draw
+    from kvmc.report.style import printable
 
     if host is None:
         return Result(diagnostics=diagnostics, document={"kvmc": "v1", "kind": "host"})
-    output = draw(host, None, view.style, view.width) + "\n" + to_text(host)
+    summary = "\n".join(printable(line) for line in to_text(host).split("\n"))
+    output = draw(host, None, view.style, view.width) + "\n" + summary
     return Result(diagnostics=diagnostics, document=to_json(host), output=output)
 
 
-def _load(path: Path) -> Outcome[tuple[pipeline.Repository, Host]]:
+def _load(path: Path) -> Outcome[tuple[intake.Repository, Host]]:
     """Read a host YAML; located diagnostics, and a value only where it is one whole host."""
     text = files.read_text(path)
     if text.value is None:
         return Outcome(None, text.diagnostics)
-    checked = pipeline.check((text.value,))
-    repository = checked.value or pipeline.Repository()
-    found = pipeline.report(checked.diagnostics, repository)
+    checked = intake.check((text.value,))
+    repository = checked.value or intake.Repository()
+    found = intake.report(checked.diagnostics, repository)
     if any(d.is_error for d in found):
         return Outcome(None, found)
     if len(repository.hosts) != 1:

@@ -8,9 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kvmc import files, pipeline
+from kvmc import files, intake, pipeline
 from kvmc.commands.result import Failure, Result
 from kvmc.diagnostics import Diagnostic, Outcome, Place, Severity, note, warning
+from kvmc.report.style import printable
 
 if TYPE_CHECKING:
     import argparse
@@ -67,7 +68,8 @@ def _base(options: argparse.Namespace) -> str | None:
 
 def _schema(target: Path | None) -> str:
     """Return what the modeline names: the schemas/ that `kvmc init` makes, where there is one."""
-    folder = (target or Path("vms/x.yaml")).resolve().parent
+    # os.path: Path.resolve raises for links that form a circle
+    folder = Path(os.path.realpath(target or "vms/x.yaml")).parent
     for parent in (folder, *folder.parents):
         if (parent / "schemas" / "vm.json").is_file():
             return os.path.relpath(parent / "schemas" / "vm.json", folder)
@@ -86,7 +88,7 @@ def _host(option: str | None) -> Host | None:
     is_file = "/" in option or option.endswith((".yaml", ".yml"))
     paths = (Path(option),) if is_file else files.host_files(".")
     texts = [text for path in paths if (text := files.read_text(path).value)]
-    checked = pipeline.check(texts).value or pipeline.Repository()
+    checked = intake.check(texts).value or intake.Repository()
     hosts = [host for host in checked.hosts if is_file or host.name == option]
     return hosts[0] if len(hosts) == 1 else _no_host(option)
 
@@ -96,13 +98,14 @@ def _no_host(option: str) -> Host:
 
 
 def _write(target: Path, text: str) -> str:
-    if target.exists() and (not target.is_file() or target.read_bytes() != text.encode()):
+    there = files.read_file(target).value if files.is_there(target) else None
+    if files.is_there(target) and (there is None or there.content != text.encode()):
         raise Failure(2, f"{target} is there already, and is not overwritten; name another file")
     try:
         changed = files.write_atomically(target, text)
     except OSError as reason:
         raise Failure(4, f"{target}: {(reason.strerror or 'cannot be written').lower()}") from None
-    return f"{'wrote' if changed else 'unchanged'} {target}\n"
+    return f"{'wrote' if changed else 'unchanged'} {printable(str(target))}\n"
 
 
 class _Trial:
@@ -114,8 +117,8 @@ class _Trial:
         self._text = files.Text(name=name, content=text.encode())
         self._xml = xml
         self._base = base
-        checked = pipeline.check((self._text,))
-        self._repository = checked.value or pipeline.Repository()
+        checked = intake.check((self._text,))
+        self._repository = checked.value or intake.Repository()
         self._built = ""
         found = list(checked.diagnostics)
         if not any(d.is_error for d in found):
@@ -163,7 +166,7 @@ class _Trial:
         from kvmc.source.document import text_lines
 
         return Result(
-            diagnostics=pipeline.report(found, self._repository),
+            diagnostics=intake.report(found, self._repository),
             lines={self._text.name: text_lines(self._text.content)},
             document={"kvmc": "v1", "kind": "import", "text": self._text.content.decode()},
             output=output,

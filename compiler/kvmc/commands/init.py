@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kvmc import files, pipeline
+from kvmc import files, intake, pipeline
 from kvmc.commands import starter
 from kvmc.commands.result import Failure, Result
+from kvmc.report.style import printable
 
 if TYPE_CHECKING:
     import argparse
@@ -19,10 +21,10 @@ if TYPE_CHECKING:
 
 def run(options: argparse.Namespace, _view: View) -> Result:
     """Write the files, all or none where one of them is there already."""
-    from kvmc.host.snapshot import dump_host
+    from kvmc.host.snapshot_text import dump_host
 
     folder = Path(options.folder)
-    if folder.exists() and not folder.is_dir():
+    if files.is_there(folder) and not os.path.isdir(folder):  # noqa: PTH112 (raises for no name)
         raise Failure(2, f"{folder} is no folder")
     host = starter.with_policy(_probed())
     texts = {
@@ -30,13 +32,13 @@ def run(options: argparse.Namespace, _view: View) -> Result:
         **example(host),
         **starter.other_files(),
     }
-    there = [name for name in texts if (folder / name).exists() or (folder / name).is_symlink()]
+    there = [name for name in texts if files.is_there(folder / name)]
     if taken := [name for name in there if name not in starter.KEPT]:
         names = ", ".join(str(folder / name) for name in taken)
         raise Failure(2, f"nothing was written, because these are there already: {names}")
     said = "".join(_write(folder / name, text, name in there) for name, text in texts.items())
     place = "" if options.folder == "." else f" {options.folder}"
-    return Result(said=f"{said}next: kvmc plan{place}\n")
+    return Result(said=f"{said}next: kvmc plan{printable(place)}\n")
 
 
 def _probed() -> Host:
@@ -58,8 +60,8 @@ def example(host: Host) -> dict[str, str]:
     found: dict[str, str] = {}
     for size in starter.SIZES:
         text = starter.vm_text(host, size)
-        checked = pipeline.check((files.Text(name=starter.VM, content=text.encode()),))
-        repository = replace(checked.value or pipeline.Repository(), hosts=(host,))
+        checked = intake.check((files.Text(name=starter.VM, content=text.encode()),))
+        repository = replace(checked.value or intake.Repository(), hosts=(host,))
         planned = pipeline.plan(repository, pipeline.Wishes())
         found = {starter.VM: text}
         plan = planned.value or pipeline.EMPTY
@@ -72,9 +74,9 @@ def example(host: Host) -> dict[str, str]:
 
 def _write(target: Path, text: str, kept: bool) -> str:  # noqa: FBT001
     if kept:
-        return f"kept {target}\n"
+        return f"kept {printable(str(target))}\n"
     try:
         files.write_atomically(target, text)
     except OSError as reason:
         raise Failure(4, f"{target}: {(reason.strerror or 'cannot be written').lower()}") from None
-    return f"wrote {target}\n"
+    return f"wrote {printable(str(target))}\n"

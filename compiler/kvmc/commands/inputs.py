@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kvmc import files, pipeline
+from kvmc import files, intake
 from kvmc.commands.result import Failure, Result
 from kvmc.diagnostics import Diagnostic, Place, Severity, error, note
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterable, Iterator, Mapping
 
+    from kvmc import pipeline
     from kvmc.files import Text
     from kvmc.host.model import Host
     from kvmc.planner.held import Held
@@ -24,7 +25,7 @@ class Inputs:
     """Everything read for a run, and the diagnostics so far."""
 
     texts: tuple[Text, ...]
-    repository: pipeline.Repository
+    repository: intake.Repository
     forced: str | None
     """The name of the host that --host stands for."""
     diagnostics: tuple[Diagnostic, ...]
@@ -38,7 +39,7 @@ class Inputs:
         """Return a Result with all diagnostics located in the texts read."""
         from kvmc.source.document import text_lines
 
-        found = pipeline.report((*self.diagnostics, *extra), self.repository)
+        found = intake.report((*self.diagnostics, *extra), self.repository)
         named = {d.place.file for d in found if d.place}
         lines = {t.name: text_lines(t.content) for t in self.texts if t.name in named}
         return Result(diagnostics=found, lines=lines, **more)
@@ -56,13 +57,13 @@ def read(options: argparse.Namespace) -> Inputs:
         diagnostics += text.diagnostics
         texts += [text.value] if text.value else []
     unique = files.unique(texts)
-    checked = pipeline.check(unique)
-    repository = checked.value or pipeline.Repository()
+    checked = intake.check(unique)
+    repository = checked.value or intake.Repository()
     if not repository.documents and not diagnostics and not checked.diagnostics:
         wanted = (options.paths or ["."])[0]
         diagnostics.append(error("KV191", "no kvmc document was found", Place(file=wanted)))
     locks = _read_locks(repository)
-    locked = pipeline.with_locks(repository, locks)
+    locked = intake.with_locks(repository, locks)
     repository = locked.value or repository
     return Inputs(
         texts=(*unique, *locks.values()),
@@ -72,7 +73,7 @@ def read(options: argparse.Namespace) -> Inputs:
     )
 
 
-def _read_locks(repository: pipeline.Repository) -> dict[str, Text]:
+def _read_locks(repository: intake.Repository) -> dict[str, Text]:
     """Return host name -> the lock file beside its description, where there is one."""
     found: dict[str, Text] = {}
     for host in repository.hosts:
@@ -118,6 +119,8 @@ def _same(name: str, path: Path) -> bool:
 
 def plan(options: argparse.Namespace, inputs: Inputs) -> tuple[Inputs, pipeline.Planned]:
     """Plan what was read; this machine is probed where a VM needs a host and there is none."""
+    from kvmc import pipeline
+
     inputs = _with_this_machine(options, inputs)
     wishes = pipeline.Wishes(
         undeclared=_undeclared(options.connect, inputs),
@@ -138,7 +141,7 @@ def _undeclared(uri: str | None, inputs: Inputs) -> dict[str, tuple[Held, ...]]:
     if uri is None or not inputs.repository.hosts:
         return {}  # nothing is placed, so that nothing can be in the way
     from kvmc.apply.observe import occupied
-    from kvmc.commands.placed import look
+    from kvmc.commands.looking import look
     from kvmc.planner.held import undeclared
 
     seen = look(uri)
@@ -183,6 +186,8 @@ def write_locks(inputs: Inputs, planned: pipeline.Planned) -> tuple[str, tuple[D
 
 
 def _with_this_machine(options: argparse.Namespace, inputs: Inputs) -> Inputs:
+    from kvmc import pipeline
+
     asked = options.host == "local"
     repository = inputs.repository
     if not asked and not pipeline.homeless(repository.vms, repository.hosts, inputs.forced):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from kvmc import files
 from kvmc.commands import inputs
 from kvmc.diagnostics import Diagnostic, Place, error
+from kvmc.report.style import printable
 
 if TYPE_CHECKING:
     import argparse
@@ -132,7 +133,7 @@ def _write(target: Path, text: str) -> tuple[str, tuple[Diagnostic, ...]]:
     except OSError as reason:
         words = (reason.strerror or "cannot be written").lower()
         return "", (error("KV192", words, Place(file=str(target))),)
-    return f"{'wrote' if changed else 'unchanged'} {target}\n", ()
+    return f"{'wrote' if changed else 'unchanged'} {printable(str(target))}\n", ()
 
 
 def _document(pictures: Sequence[Picture]) -> dict[str, Any]:

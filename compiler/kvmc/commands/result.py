@@ -23,10 +23,16 @@ class Failure(Exception):  # noqa: N818 (it ends a command, it is no bug)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """How stdout looks: colours, and its width in columns."""
+    """How stdout looks."""
 
     style: Style = field(default_factory=Style)
-    width: int = 100
+
+    @property
+    def width(self) -> int:
+        """Columns; 100 where it is no terminal and COLUMNS is not set."""
+        import shutil
+
+        return shutil.get_terminal_size((100, 24)).columns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

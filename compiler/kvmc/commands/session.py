@@ -14,7 +14,7 @@ from kvmc.apply.diff import diff_all
 from kvmc.apply.observe import observe
 from kvmc.apply.recover import recover
 from kvmc.apply.transaction import Transaction
-from kvmc.apply.works import alike, does_something, without_unpinned, work_of
+from kvmc.apply.works import alike, does_something, work_of
 from kvmc.commands import inputs, looking, placed
 from kvmc.commands.terminal import agreed, countdown, progress, say
 from kvmc.diagnostics import error, note
@@ -186,21 +186,20 @@ class Session:
         names = frozenset(job.vm.name for job in self._jobs)
         seen = observe(self._writer, looking.this_machine(), names)
         found = diff_all(self._jobs, seen)
-        online = self._writer.online()
-        diffs = tuple(without_unpinned(one, online) for one in found.value or ())
+        diffs = found.value or ()
         works = (
             work_of(
                 one,
                 seen.find(one.name),
                 self._writer.live(one.name),
-                online,
+                seen.online,
                 cgroup=seen.cgroup,
                 start=self._options.start,
             )
             for one in diffs
         )
         todo = tuple(work for work in works if does_something(work))
-        return _Sight(online=online, diffs=diffs, works=todo, diagnostics=found.diagnostics)
+        return _Sight(online=seen.online, diffs=diffs, works=todo, diagnostics=found.diagnostics)
 
     def _lock(self) -> tuple[str, tuple[Diagnostic, ...]]:
         """Write the lock of this host: what runs there now is where it stays."""

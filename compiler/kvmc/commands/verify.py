@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import shlex
-import sys
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from kvmc import files
-from kvmc.apply import cpuinfo, verify
+from kvmc.apply import verify
 from kvmc.apply.diff import diff_all
 from kvmc.apply.kernel import all_tasks, cpu_states
 from kvmc.apply.observe import not_seen
-from kvmc.commands import looking, placed
-from kvmc.commands.result import Failure
-from kvmc.diagnostics import Outcome
+from kvmc.commands import described, guests, looking, placed
+from kvmc.commands.checked import Checked
 from kvmc.report.drift import findings_json, findings_text, threads_json, threads_text
 
 if TYPE_CHECKING:
@@ -26,39 +21,25 @@ if TYPE_CHECKING:
     from kvmc.apply.verify import Finding
     from kvmc.commands.placed import Placed
     from kvmc.commands.result import Result, View
-    from kvmc.diagnostics import Diagnostic
     from kvmc.render.model import Job
-
-_MAX_CPUINFO = 16 * 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Checked:
-    """What one side of the verification gave."""
-
-    findings: tuple[Finding, ...] = ()
-    diagnostics: tuple[Diagnostic, ...] = ()
-    output: str = ""
-    parts: tuple[tuple[str, Any], ...] = ()
-    """Members of the JSON document."""
-    fix: str | None = None
 
 
 def run(options: argparse.Namespace, view: View) -> Result:
-    """Verify libvirt's and the kernel's side, and with --cpuinfo the guest's; exit 3 on drift.
+    """Verify the host, libvirt's and the kernel's side, and the guest's; exit 3 on drift.
 
-    With --cpuinfo and no --connect no libvirt is needed.
+    The guest's side is --cpuinfo, or with --agent what its agent tells. With --cpuinfo and neither
+    --connect nor --agent no libvirt is needed.
     """
     given = placed.place(options)
     if given.stopped:
         return given.inputs.result(document=_document((), ()))
-    sides = []
-    if options.connect is not None or options.cpuinfo is None:
-        sides.append(_host_side(options, given, view))
+    sides: list[Checked] = []
+    if options.connect is not None or options.cpuinfo is None or options.agent:
+        sides += _libvirt_sides(options, given, view)
     if options.cpuinfo is not None:
-        sides.append(_guest_side(options, given))
+        sides.append(guests.from_file(options, given))
     findings = tuple(f for side in sides for f in side.findings)
-    fix = next((side.fix for side in sides if side.fix), None)
+    fix = _first_fix(sides)
     found = [d for side in sides for d in side.diagnostics]
     return given.inputs.result(
         found,
@@ -69,12 +50,19 @@ def run(options: argparse.Namespace, view: View) -> Result:
     )
 
 
+def _first_fix(sides: Sequence[Checked]) -> str | None:
+    """Return what mends the first side that drifted: nothing is applied to the wrong host."""
+    drifted = [side for side in sides if side.findings]
+    return drifted[0].fix if drifted else None
+
+
 def _document(
-    sides: Sequence[_Checked], findings: Sequence[Finding], fix: str | None = None
+    sides: Sequence[Checked], findings: Sequence[Finding], fix: str | None = None
 ) -> dict[str, object]:
-    parts = {name: value for side in sides for name, value in side.parts}
+    parts = [part for side in sides for part in side.parts]
+    told = {"guests": [value for name, value in parts if name == "guests"]}
     drift = {"findings": findings_json(findings), "fix": fix}
-    return {"kvmc": "v1", "kind": "verify", "domains": [], "guest": None} | parts | drift
+    return {"kvmc": "v1", "kind": "verify", "domains": []} | dict(parts) | told | drift
 
 
 def _said(findings: Sequence[Finding], fix: str | None) -> str:
@@ -86,21 +74,32 @@ def _said(findings: Sequence[Finding], fix: str | None) -> str:
     return f"{count}; {way}\n"
 
 
-def _host_side(options: argparse.Namespace, given: Placed, view: View) -> _Checked:
-    uri = options.connect or placed.SYSTEM
-    seen = looking.look(uri, given.names)
+def _libvirt_sides(options: argparse.Namespace, given: Placed, view: View) -> list[Checked]:
+    """Return the host, its domains, and the guests as far as they are asked."""
+    seen = looking.look(options.connect or placed.SYSTEM, given.names)
     jobs = placed.jobs_on(given, seen.host)
+    sides = [described.check(given, seen.host), _domains_side(options, jobs, seen, view)]
+    if options.agent:
+        return [*sides, *guests.from_agents(given, jobs, seen)]
+    if options.cpuinfo is None:
+        sides.append(Checked(diagnostics=guests.not_asked(jobs, seen)))
+    return sides
+
+
+def _domains_side(
+    options: argparse.Namespace, jobs: tuple[Job, ...], seen: Observation, view: View
+) -> Checked:
     compared = diff_all(jobs, seen)
     diffs = compared.value or ()
     findings = [f for one in diffs for f in verify.of_settings(one)]
     findings += _kernel_findings(jobs, diffs, seen)
     shown = [(job, found) for job in jobs if (found := seen.find(job.vm.name))]
-    return _Checked(
+    return Checked(
         findings=tuple(findings),
         diagnostics=(*compared.diagnostics, *not_seen(seen, {job.vm.name for job in jobs})),
         output="".join(threads_text(job.plan, found, view.style) for job, found in shown),
         parts=(
-            ("connection", uri),
+            ("connection", seen.host.uri),
             ("kernel_checked", seen.kernel),
             (
                 "domains",
@@ -150,50 +149,3 @@ def _fix(diffs: Sequence[DomainDiff], options: argparse.Namespace) -> str | None
         name = shlex.quote(waiting[0])
         return f"virsh shutdown {name}, and when it is off virsh start {name}"
     return None
-
-
-def _guest_side(options: argparse.Namespace, given: Placed) -> _Checked:
-    """Compare a guest's /proc/cpuinfo with the one VM it can be of; Failure(2) with several."""
-    if len(given.jobs) != 1:
-        names = ", ".join(job.vm.name for _, job in given.jobs) or "none"
-        raise Failure(2, f"--cpuinfo is one guest's, and the VMs are: {names}; name one's file")
-    home, job = given.jobs[0]
-    read = _cpuinfo(options.cpuinfo)
-    seen = read.value
-    if seen is None:
-        return _Checked(diagnostics=read.diagnostics)
-    hosts = {host.name: host for host in given.inputs.repository.hosts}
-    host_model = hosts[home].model if home in hosts else None
-    found = cpuinfo.compare(job.vm, job.plan.topology, seen, host_model)
-    counts = seen.counts
-    checked = cpuinfo.model_name(job.vm, host_model) is not None and bool(seen.models)
-    text = f"{seen.cpus} CPUs (topology not told)" if counts is None else cpuinfo.words(counts)
-    models = " and ".join(seen.models) or "no model name"
-    guest = {
-        "vm": job.vm.name,
-        "cpus": seen.cpus,
-        "summary": text,
-        "models": list(seen.models),
-        "topology_checked": counts is not None,
-        "model_checked": checked,
-    }
-    return _Checked(
-        findings=tuple(
-            verify.Finding(vm=job.vm.name, code=code, layer="guest", message=message)
-            for code, message in sorted(found.items())
-        ),
-        diagnostics=read.diagnostics,
-        output=f"{job.vm.name} sees {text}; {models}{'' if checked else ' (not checked)'}\n",
-        parts=(("guest", guest),),
-    )
-
-
-def _cpuinfo(path: str) -> Outcome[cpuinfo.GuestCpus]:
-    if path == "-":
-        data, name = sys.stdin.buffer.read(_MAX_CPUINFO), "<stdin>"
-    else:
-        read = files.read_file(Path(path), _MAX_CPUINFO)
-        if read.value is None:
-            return Outcome(None, read.diagnostics)
-        data, name = read.value.content, path
-    return cpuinfo.read_guest(data.decode("utf-8", "replace"), name)

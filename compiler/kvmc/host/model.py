@@ -6,8 +6,6 @@ otherwise numbers given in the order of the lowest CPU.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
@@ -116,6 +114,9 @@ class Host:
     @cached_property
     def fingerprint(self) -> str:
         """`sha256:...` over the facts, not over policy, name, host-model or the file's grouping."""
+        import hashlib  # checking a file needs neither
+        import json
+
         facts = {
             "arch": self.arch,
             "model": self.model,

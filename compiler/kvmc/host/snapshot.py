@@ -8,7 +8,6 @@ from kvmc.cpuset import EMPTY
 from kvmc.diagnostics import Outcome, Place
 from kvmc.host.model import Core, Host, HostModel, Node, Policy
 from kvmc.host.snapshot_rules import RULES
-from kvmc.host.snapshot_text import dump_host
 from kvmc.spec.schema import validate
 from kvmc.spec.values import cpus_of, text_keys
 from kvmc.units import parse_kib
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
     Data = dict[str, Any]
 
 _DEFAULT = Policy()
-
-__all__ = ["dump_host", "load_host"]
 
 
 def load_host(document: Document) -> Outcome[Host]:

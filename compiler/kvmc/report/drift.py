@@ -154,12 +154,18 @@ def threads_text(plan: VmPlan, observed: Observed, style: Style) -> str:
 
 def findings_json(findings: Iterable[Finding]) -> list[dict[str, Any]]:
     """Return the `findings` of `kvmc verify --format json`."""
-    return [{"vm": f.vm, "code": f.code, "layer": f.layer, "message": f.message} for f in findings]
+    return [
+        {"vm": f.vm, "host": f.host, "code": f.code, "layer": f.layer, "message": f.message}
+        for f in findings
+    ]
+
+
+def _line(finding: Finding) -> str:
+    return f"{finding.vm or finding.host}: {finding.message}"
 
 
 def findings_text(findings: Sequence[Finding], style: Style) -> str:
     """Return one line a finding."""
     return "".join(
-        f"{style.paint(f'drift[{f.code}]', '1;31')} {printable(f.vm)}: {printable(f.message)}\n"
-        for f in findings
+        f"{style.paint(f'drift[{f.code}]', '1;31')} {printable(_line(f))}\n" for f in findings
     )

@@ -7,7 +7,7 @@ counts how much that is, so a "billion laughs" file costs no more than its text.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from yaml import events as ev
 
@@ -17,7 +17,7 @@ from kvmc.source.frames import open_list
 from kvmc.source.mapping import MapFrame, open_mapping
 from kvmc.source.nodes import Node
 from kvmc.source.scalars import resolve
-from kvmc.source.tags import TagProblem, collection_problem, tagged_scalar
+from kvmc.source.stream import MAX_DEPTH
 from kvmc.source.text import control_name
 
 if TYPE_CHECKING:
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
     from kvmc.source.problems import Problems
     from kvmc.source.scalars import Scalar
     from kvmc.source.stream import Parser
-
-MAX_DEPTH: Final = 64
-"""Collections inside each other, those behind aliases included."""
 
 
 @dataclass(slots=True)
@@ -115,11 +112,20 @@ class Composer:
         self._put(node, 1, 0)
 
     def _tagged(self, tag: str, text: str, line: int, column: int) -> Scalar:
+        from kvmc.source.tags import TagProblem, tagged_scalar
+
         value = tagged_scalar(tag, text)
         if not isinstance(value, TagProblem):
             return value
         self.problems.add(value.code, value.message, line, column, value.hint)
         return text
+
+    def _check_tag(self, tag: str, name: str, line: int, column: int) -> None:
+        from kvmc.source.tags import collection_problem
+
+        bad = collection_problem(tag, name)
+        if bad is not None:
+            self.problems.add(bad.code, bad.message, line, column, bad.hint)
 
     def _check_escapes(self, text: str, line: int, column: int) -> None:
         name = control_name(text)
@@ -135,9 +141,8 @@ class Composer:
             self._too_deep(line, column)
             return
         is_map = isinstance(event, ev.MappingStartEvent)
-        bad = collection_problem(event.tag, "map" if is_map else "seq") if event.tag else None
-        if bad is not None:
-            self.problems.add(bad.code, bad.message, line, column, bad.hint)
+        if event.tag:
+            self._check_tag(event.tag, "map" if is_map else "seq", line, column)
         anchor = event.anchor
         if anchor is not None and not self._anchors.reserve(anchor, line, column):
             anchor = None

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from kvmc.source.nodes import find
 from kvmc.source.text import lines_of, text_lines
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from kvmc.diagnostics import Span
     from kvmc.source.nodes import Node
 
@@ -28,6 +29,11 @@ class Document:
     """Position among the documents of the file, from 0; empty ones count."""
     data: object
     root: Node | None = field(default=None, repr=False, compare=False)
+    """The positions, where they are known already."""
+    reread: Callable[[str], tuple[Node | None, ...]] | None = field(
+        default=None, repr=False, compare=False
+    )
+    """Gives the positions of all documents of the text, where nobody needed them so far."""
     text: str = field(default="", repr=False, compare=False)
 
     def locate(self, pointer: str, *, key: bool = False) -> Span | None:
@@ -37,7 +43,12 @@ class Document:
         `*x`; what is inside it, and what `<<` merged, stands where the anchored text has it.
         None only for a document that was not read from text.
         """
-        return find(self.root, pointer, key=key) if self.root is not None else None
+        from kvmc.source.nodes import find
+
+        root = self.root
+        if root is None and self.reread is not None:
+            root = self.reread(self.text)[self.index]
+        return find(root, pointer, key=key) if root is not None else None
 
     def line(self, number: int) -> str | None:
         """Return a line of the file, counted from 1, without its end; None beyond the text."""

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from kvmc.diagnostics import Outcome
-from kvmc.source.compose import Composer
+from kvmc.source.plain import read_plain
 from kvmc.source.problems import Problems
 from kvmc.source.stream import MAX_TAG_DIRECTIVES, TROUBLE, open_parser, too_many_directives
-from kvmc.source.syntax import report_syntax
 from kvmc.source.text import decode
 
 if TYPE_CHECKING:
+    from kvmc.source.compose import Composer
     from kvmc.source.document import Document
+    from kvmc.source.nodes import Node
 
 
 def read(text: bytes, file: str) -> Outcome[tuple[Document, ...]]:
@@ -27,9 +29,17 @@ def read(text: bytes, file: str) -> Outcome[tuple[Document, ...]]:
     decoded = decode(text, file)
     if decoded.value is None:
         return Outcome(None, decoded.diagnostics)
+    plain = None if too_many_directives(decoded.value) else read_plain(decoded.value, file, _roots)
+    return Outcome(plain) if plain else read_with_positions(decoded.value, file)
+
+
+def read_with_positions(text: str, file: str) -> Outcome[tuple[Document, ...]]:
+    """Return what `read` does, of text that is decoded, and where everything stands in it."""
+    from kvmc.source.compose import Composer
+
     problems = Problems(file)
-    composer = Composer(decoded.value, problems)
-    _compose(decoded.value, composer, problems)
+    composer = Composer(text, problems)
+    _compose(text, composer, problems)
     if not composer.documents and not problems.found:
         problems.add(
             "KV105",
@@ -39,6 +49,12 @@ def read(text: bytes, file: str) -> Outcome[tuple[Document, ...]]:
             "start with `kvmc: v1` and `kind:`, or remove the file",
         )
     return Outcome(tuple(composer.documents) or None, tuple(problems.found))
+
+
+@lru_cache(maxsize=8)
+def _roots(text: str) -> tuple[Node | None, ...]:
+    """Return the positions of a text's documents, all of which the plain reader could read."""
+    return tuple(document.root for document in read_with_positions(text, "").value or ())
 
 
 def _compose(text: str, composer: Composer, problems: Problems) -> None:
@@ -55,4 +71,6 @@ def _compose(text: str, composer: Composer, problems: Problems) -> None:
     try:
         composer.run(open_parser(text))
     except TROUBLE as bad:
+        from kvmc.source.syntax import report_syntax
+
         report_syntax(bad, text, problems)

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 TROUBLE = (yaml.YAMLError, ValueError, OverflowError)
 """What a parser raises on bad text; the Python one lets `"\\U00110000"` through to chr()."""
 
+MAX_DEPTH = 64
+"""Collections inside each other, those behind aliases included."""
+
 MAX_TAG_DIRECTIVES = 100
 """libyaml compares each %TAG line with all before it: 250,000 of them would take a minute."""
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kvmc.source.ambiguity import ambiguity
 from kvmc.source.problems import shown
 from kvmc.source.scalars import resolve
 
@@ -47,6 +46,8 @@ def tagged_scalar(tag: str, text: str) -> Scalar | TagProblem:
     wanted, fits = _SCALARS[name]
     value = resolve(text)
     if not fits(value):
+        from kvmc.source.ambiguity import ambiguity
+
         message = f"!!{name} wants {wanted}, not {shown(text)!r}"
         return TagProblem(
             code="KV110",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
@@ -11,8 +10,8 @@ from kvmc.cpuset import CpuSetError
 from kvmc.diagnostics import Place, error
 from kvmc.resources import schema_text
 from kvmc.spec.header import kind_of
-from kvmc.spec.problems import translate
-from kvmc.spec.values import cpus_of, text_keys
+from kvmc.spec.quick import check_cpuset, is_integer, is_number, judge_of
+from kvmc.spec.values import text_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from kvmc.diagnostics import Diagnostic
     from kvmc.source.document import Document
     from kvmc.spec.problems import Problem
+    from kvmc.spec.quick import Judge
 
 __all__ = ["kind_of", "validate"]
 
@@ -42,11 +42,21 @@ def validate(document: Document, kind: str) -> tuple[Diagnostic, ...]:
                 "KV205", f"expected `kind: {kind}`, got `kind: {header.value}`", place.at("kind")
             ),
         )
+    data = text_keys(document.data)
+    if _quick(kind)(data):
+        return header.diagnostics
+    from kvmc.spec.problems import translate
+
     found = list(header.diagnostics)
-    schema, problems = _check(kind, text_keys(document.data))
+    schema, problems = _check(kind, data)
     for problem in problems:
         found.extend(translate(problem, place, schema))
     return tuple(dict.fromkeys(found))
+
+
+@cache
+def _quick(kind: str) -> Judge:
+    return judge_of(json.loads(schema_text(kind)))
 
 
 def _check(kind: str, data: dict[str, Any]) -> tuple[dict[str, Any], Iterator[Problem]]:
@@ -63,27 +73,11 @@ def _validator(kind: str) -> Validator:
     from jsonschema.validators import extend
 
     formats = FormatChecker(())
-    formats.checks("cpuset", raises=CpuSetError)(_readable_cpuset)
+    formats.checks("cpuset", raises=CpuSetError)(check_cpuset)
     types = Draft7Validator.TYPE_CHECKER.redefine_many(
-        {"integer": lambda _, value: _integer(value), "number": lambda _, value: _number(value)}
+        {"integer": lambda _, value: is_integer(value), "number": lambda _, value: is_number(value)}
     )
     strict: type[Validator] = extend(  # type: ignore[no-untyped-call]
         Draft7Validator, type_checker=types
     )
     return strict(json.loads(schema_text(kind)), format_checker=formats)
-
-
-def _integer(value: object) -> bool:
-    # JSON Schema takes 6.0 for an integer, Python takes True for one; a spec wants neither.
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _number(value: object) -> bool:
-    return _integer(value) or (isinstance(value, float) and math.isfinite(value))
-
-
-def _readable_cpuset(value: Any) -> bool:  # noqa: ANN401 - jsonschema gives any data
-    items = value if isinstance(value, list) else [value]
-    if all(_integer(item) or isinstance(item, str) for item in items):
-        cpus_of(value)
-    return True

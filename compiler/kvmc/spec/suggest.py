@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -11,6 +10,8 @@ if TYPE_CHECKING:
 
 def closest(word: str, words: Iterable[str]) -> str | None:
     """Return the word most like the given one, whatever its case; None when none is like it."""
+    from difflib import get_close_matches  # only a mistake needs it
+
     by_lower = {w.lower(): w for w in words}
     found = get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
     return by_lower[found[0]] if found else None

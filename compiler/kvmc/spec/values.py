@@ -10,7 +10,11 @@ from kvmc.cpuset import CpuSet
 def text_keys(data: Any) -> Any:  # noqa: ANN401 - YAML data is of any shape
     """Return the data with every key as a string, which is what JSON Schema knows."""
     if isinstance(data, dict):
-        return {str(key): text_keys(value) for key, value in data.items()}
+        # Most values are scalars, and a call for each of them is what takes time here.
+        return {
+            str(key): text_keys(value) if isinstance(value, dict | list) else value
+            for key, value in data.items()
+        }
     if isinstance(data, list):
         return [text_keys(item) for item in data]
     return data

@@ -13,7 +13,7 @@ from kvmc.apply.diff import diff, diff_all
 from kvmc.apply.model import Label
 from kvmc.cpuset import CpuSet
 from kvmc.spec.model import Cell, Cpu, Features, Machine, MemoryBacking, Numa, Scheduler, Tune
-from tests.support.jobs import GIB, jobs
+from tests.support.jobs import GIB, job, jobs, vm
 from tests.support.observed import (
     defined,
     moved,
@@ -173,6 +173,43 @@ def test_a_running_guest_that_differs(old: str, new: str, path: str, label: Labe
     assert (found[path].in_inactive, found[path].in_live) == (False, True)
     # nothing is left for apply where the definition is right and the guest must be started anew
     assert found[path].pending is (label is Label.NEXT_BOOT)
+
+
+UNPINNED = [
+    ("0-7", 8, {}),
+    ("0-9", 8, {}),  # two of them went offline since
+    ("0-6", 8, {"emulatorpin", "iothreadpin/1", "vcpupin/0", "vcpupin/1"}),
+    ("0-7", 0, {"emulatorpin", "iothreadpin/1", "vcpupin/0", "vcpupin/1"}),
+]
+
+
+@pytest.mark.parametrize(("live", "online", "paths"), UNPINNED)
+def test_a_thread_that_may_run_anywhere_has_lost_its_pin(
+    live: str, online: int, paths: set[str]
+) -> None:
+    plain = vm(2, name="web", iothreads=1, machine=Machine(type="qemu"))
+    unpinned = job(plain)
+    inactive = defined(unpinned)
+    pins = "".join(f"<vcpupin vcpu='{i}' cpuset='{live}'/>" for i in range(2))
+    pins += f"<emulatorpin cpuset='{live}'/><iothreadpin iothread='1' cpuset='{live}'/>"
+    seen = observed(inactive, started(inactive).replace("<os>", f"<cputune>{pins}</cputune><os>"))
+    assert "vcpupin" in (seen.live or "")
+    here = observation(seen, online=CpuSet(range(online)))
+    (found,) = diff_all((unpinned,), here).value or ()
+    assert {c.path for c in found.changes} == set(paths)
+    # the definition's own pins are another matter: the next boot would take them
+    again = replace(seen, inactive=seen.live)
+    (found,) = diff_all((unpinned,), replace(here, domains=(again,))).value or ()
+    assert all(c.in_inactive for c in found.changes)
+    assert len(found.changes) == 4
+
+
+def test_a_pin_to_some_cpus_is_wanted_where_all_are_allowed() -> None:
+    given = pinned()
+    live = started(defined(given)).replace("vcpu='2' cpuset='2'", "vcpu='2' cpuset='0-7'")
+    here = observation(observed(defined(given), live), online=CpuSet(range(8)))
+    (found,) = diff_all((given,), here).value or ()
+    assert [c.path for c in found.changes] == ["vcpupin/2"]
 
 
 def test_more_iothreads_are_added_live_and_pinned() -> None:

@@ -86,6 +86,9 @@ class _Reader:
     def host(self) -> HostIdentity:
         return self._host
 
+    def online(self) -> CpuSet:
+        return CpuSet(range(8))
+
     def domains(self) -> tuple[Observed, ...]:
         return self._domains
 
@@ -96,6 +99,7 @@ def test_the_kernel_is_asked_on_this_machine_only() -> None:
     tree = DictTree(qemu())
     here = observe(_Reader(LOCAL, plain), tree)  # type: ignore[arg-type]
     assert (here.kernel, here.cgroup, here.domains[0].pid) == (True, 2, 100)
+    assert here.online == CpuSet(range(8))
     assert [t.tid for t in here.domains[0].threads] == [100, 101, 102, 103]
     far = observe(_Reader(replace(LOCAL, local=False), plain), tree)  # type: ignore[arg-type]
     assert (far.kernel, far.cgroup, far.domains) == (False, None, (plain,))

@@ -10,7 +10,7 @@ from kvmc.apply.diff import diff
 from kvmc.apply.live import live_of
 from kvmc.apply.model import Change, DomainDiff, Label
 from kvmc.apply.steps import Live, Step
-from kvmc.apply.works import alike, does_something, without_unpinned, work_of
+from kvmc.apply.works import alike, does_something, work_of
 from kvmc.cpuset import CpuSet
 from tests.support.observed import defined, observed, pinned, running, started
 
@@ -83,12 +83,6 @@ def test_a_transient_domain_gets_no_definition() -> None:
 def test_start_is_for_what_is_off() -> None:
     assert work_of(_diff(), None, None, ONLINE, start=True).start
     assert not work_of(_diff(), None, LIVE, ONLINE, start=True).start
-
-
-def test_a_thread_that_may_run_anywhere_has_lost_its_pin() -> None:
-    unpinned = Change(path="vcpupin/0", wanted=None, live="0-7", label=Label.LIVE, in_live=True)
-    kept = replace(unpinned, path="vcpupin/1", live="0-6")
-    assert without_unpinned(_diff(unpinned, kept), ONLINE).changes == (kept,)
 
 
 def test_a_definition_is_known_again_as_libvirt_prints_it() -> None:

@@ -9,7 +9,8 @@ from kvmc.host.capabilities import read_capabilities
 from kvmc.host.domcaps import read_host_model
 from kvmc.host.model import Host, HostModel
 from kvmc.host.probe import ConnectionFailed, probe_connection
-from kvmc.host.snapshot import dump_host, load_host
+from kvmc.host.snapshot import load_host
+from kvmc.host.snapshot_text import dump_host
 from kvmc.source.reader import read
 from tests.support.fake_libvirt import CAPABILITIES, HOST_MODEL, install
 

@@ -10,7 +10,8 @@ from kvmc.codes.host_snapshot import CODES
 from kvmc.cpuset import CpuSet
 from kvmc.diagnostics import Outcome, Severity
 from kvmc.host.model import Core, Host, Node, Policy
-from kvmc.host.snapshot import dump_host, load_host
+from kvmc.host.snapshot import load_host
+from kvmc.host.snapshot_text import dump_host
 from kvmc.source.reader import read
 
 GIB = 1024 * 1024

@@ -8,9 +8,9 @@ import tracemalloc
 import pytest
 
 from kvmc.source.anchors import MAX_EXPANDED
-from kvmc.source.compose import MAX_DEPTH
 from kvmc.source.problems import MAX_PROBLEMS
 from kvmc.source.reader import read
+from kvmc.source.stream import MAX_DEPTH
 from tests.unit.source.reading import only, problems
 
 

@@ -9,8 +9,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kvmc.source.ambiguity import ambiguity
 from kvmc.source.reader import read
-from kvmc.source.scalars import ambiguity
 
 YAMLISH = st.lists(
     st.sampled_from(

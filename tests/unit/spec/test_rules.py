@@ -99,6 +99,8 @@ WRONG = [
     ("KV353", MANUAL + "{0: 1, 1: 1}}\nfeatures: {kvm_hint_dedicated: true}"),
     ("KV353", ("cpu: {count: 4}\npin: {strategy: mixed, vcpus: 1-3}\n"
      "features: {kvm_hint_dedicated: true}")),
+    ("KV354", "cpu: {count: 4}\nmemory_backing: {hugepages: 2MiB, source: anonymous}"),
+    ("KV354", "cpu: {count: 4}\nmemory_backing: {hugepages: 2MiB, allocation: ondemand}"),
 ]  # fmt: skip
 
 

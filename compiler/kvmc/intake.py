@@ -1,0 +1,157 @@
+"""Everything that was read: documents checked, VMs and hosts loaded, locks beside them.
+
+Reads no files and prints nothing. It stands apart from `pipeline` because `kvmc check` needs no
+more than this, and the models of planning take their time to import.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from kvmc.cores import share_out
+from kvmc.diagnostics import Diagnostic, Outcome, error, locate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from kvmc.diagnostics import Locator
+    from kvmc.files import Text
+    from kvmc.host.model import Host
+    from kvmc.planner.lock import Lock
+    from kvmc.source.document import Document
+    from kvmc.spec.model import Vm
+
+
+_LEAST = 100
+"""Texts that are worth a fork: it takes 5 ms, and they take 30."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repository:
+    """All that was read: VMs by name and file, hosts by name, and the documents they came from."""
+
+    vms: tuple[Vm, ...] = ()
+    hosts: tuple[Host, ...] = ()
+    documents: tuple[Document, ...] = ()
+    locks: Mapping[str, Lock] = field(default_factory=dict)
+    """By the name of the host whose description they stand beside."""
+
+    def locators(self) -> dict[tuple[str, int], Locator]:
+        """Return what turns places into lines and columns."""
+        return {(d.file, d.index): d for d in self.documents}
+
+
+def check(texts: Sequence[Text]) -> Outcome[Repository]:
+    """Read, validate and load every document, and check what only shows across documents.
+
+    The value is always there and holds what could be loaded; the diagnostics are not located yet.
+    """
+    # All that a part needs, so that no fork imports it once more.
+    import kvmc.source.reader
+    import kvmc.spec.load  # noqa: F401
+    from kvmc.spec.rules import check_fleet
+
+    parts = share_out(_load, texts, _LEAST)
+    vms = [vm for part in parts for vm in part.vms]
+    hosts = [host for part in parts for host in part.hosts]
+    diagnostics = [found for part in parts for found in part.diagnostics]
+    # Sorted first: of two with one name it is always the same one that is told.
+    vms.sort(key=lambda vm: (vm.name, vm.place.file, vm.place.document))
+    hosts.sort(key=lambda host: (host.name, _where(host)))
+    diagnostics += check_fleet(vms)
+    diagnostics += _same_host_twice(hosts)
+    documents = tuple(document for part in parts for document in part.documents)
+    return Outcome(
+        Repository(vms=tuple(vms), hosts=tuple(hosts), documents=documents), tuple(diagnostics)
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Part:
+    """What some of the texts hold."""
+
+    documents: Sequence[Document]
+    vms: Sequence[Vm]
+    hosts: Sequence[Host]
+    diagnostics: Sequence[Diagnostic]
+
+
+def _load(texts: Sequence[Text]) -> _Part:
+    from kvmc.source.reader import read
+    from kvmc.spec.load import load_vm
+    from kvmc.spec.schema import kind_of
+
+    documents: list[Document] = []
+    vms: list[Vm] = []
+    hosts: list[Host] = []
+    diagnostics: list[Diagnostic] = []
+    for text in texts:
+        source = read(text.content, text.name)
+        diagnostics += source.diagnostics
+        for document in source.value or ():
+            # Kept for its positions: the data is in the Vm or Host, and would travel for nothing.
+            documents.append(replace(document, data=None))
+            kind = kind_of(document)
+            diagnostics += kind.diagnostics
+            if kind.value == "vm":
+                vm = load_vm(document)
+                diagnostics += vm.diagnostics
+                vms += [vm.value] if vm.value else []
+            elif kind.value == "host":
+                from kvmc.host.snapshot import load_host
+
+                host = load_host(document)
+                diagnostics += host.diagnostics
+                hosts += [host.value] if host.value else []
+    return _Part(documents=documents, vms=vms, hosts=hosts, diagnostics=diagnostics)
+
+
+def _where(host: Host) -> tuple[str, int]:
+    return (host.place.file, host.place.document) if host.place else ("", 0)
+
+
+def _lock_problems(document: Document) -> tuple[Diagnostic, ...]:
+    """Return what is wrong with a lock that was named as an input; plans find theirs themselves."""
+    from kvmc.planner.lock import load_lock
+
+    return load_lock(document).diagnostics
+
+
+def _same_host_twice(hosts: Sequence[Host]) -> list[Diagnostic]:
+    seen: dict[str, Host] = {}
+    found: list[Diagnostic] = []
+    for host in hosts:
+        first = seen.setdefault(host.name, host)
+        if first is not host and host.place is not None and first.place is not None:
+            message = f"the host {host.name} is described in {first.place.file} already"
+            found.append(error("KV462", message, host.place.at("name")))
+    return found
+
+
+def with_locks(repository: Repository, texts: Mapping[str, Text]) -> Outcome[Repository]:
+    """Add the locks; `texts` maps the name of a host to the lock file beside its description."""
+    if not texts:
+        return Outcome(repository)
+    from kvmc.planner.lock import load_lock
+    from kvmc.source.reader import read
+
+    diagnostics: list[Diagnostic] = []
+    documents: list[Document] = []
+    locks: dict[str, Lock] = {}
+    for host, text in texts.items():
+        source = read(text.content, text.name)
+        diagnostics += source.diagnostics
+        for document in source.value or ():
+            lock = load_lock(document)
+            diagnostics += lock.diagnostics
+            documents.append(document)
+            if lock.value is not None:
+                locks[host] = lock.value
+    added = replace(repository, documents=(*repository.documents, *documents), locks=locks)
+    return Outcome(added, tuple(diagnostics))
+
+
+def report(diagnostics: Iterable[Diagnostic], repository: Repository) -> tuple[Diagnostic, ...]:
+    """Give the diagnostics their lines and columns, and sort them."""
+    return locate(diagnostics, repository.locators())
