@@ -104,6 +104,9 @@ def _fields_of(raw: Schema, path: str, definitions: Schema) -> tuple[Schema, str
         return schema, path
     if "items" in schema and "title" not in schema:
         return _fields_of(schema["items"], f"{path}[]", definitions)
+    values = schema.get("additionalProperties")
+    if isinstance(values, dict):
+        return _fields_of(values, f"{path}.*", definitions)
     branches = [_fields_of(branch, path, definitions) for branch in schema.get("anyOf", ())]
     return next((branch for branch in branches if branch[0]), ({}, path))
 

@@ -1,7 +1,8 @@
 """The fenced blocks of a page, and the HTML comments that say how the tests treat them.
 
     ```yaml       a document of kvmc, or a part of one
-    ```console    commands after `$ ` (`> ` goes on), each with its output below, or with none
+    ```console    commands after `$ ` (`> ` goes on), each with its output below, or with none;
+                  they exit with 0, or as `# exit code 3` (`0 or 3`) behind them says
 
 A comment stands on a line of its own before its block:
 
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 _COMMENT = re.compile(r"<!-- (needs|not run|file): (.+) -->\s*\Z")
 _HIDDEN = re.compile(r"<!-- run(?: needs: (.+))?\s*\Z")
 _FENCE = re.compile(r"(`{3,})(\w*)\s*\Z")
-_EXIT = re.compile(r"\s+# exit code (\d+)\Z")
+_ANY = "..."
+_EXIT = re.compile(r"\s+# exit code (\d+)(?: or (\d+))?\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +59,8 @@ class Command:
     text: str
     output: str
     """Empty where the page shows none; then it is not compared."""
-    code: int
+    codes: tuple[int, ...]
+    """The exit codes that are right."""
     line: int
 
 
@@ -85,9 +88,8 @@ def _blocks(lines: Sequence[str]) -> Iterator[Block]:
             text = "\n".join(lines[at:end])
             yield Block(language=match[2], text=text, line=at + 1, notes=notes)
             notes, at = {}, end + 1
-        elif line.strip():
-            if notes:
-                raise ValueError(f"line {at}: {sorted(notes)} stand before no block")
+        elif line.strip() and notes:
+            raise ValueError(f"line {at}: {sorted(notes)} stand before no block")
 
 
 def _find(lines: Sequence[str], start: int, end: str) -> int:
@@ -115,24 +117,66 @@ def commands(block: Block) -> tuple[Command, ...]:
 def _command(line: int, typed: Sequence[str], shown: Sequence[str]) -> Command:
     text, output = "\n".join(typed), "\n".join(shown).strip("\n")
     match = _EXIT.search(text)
-    return Command(text=text, output=output, code=int(match[1]) if match else 0, line=line)
+    codes = tuple(int(code) for code in match.groups() if code) if match else (0,)
+    return Command(text=text, output=output, codes=codes, line=line)
 
 
 def shows(output: str, actual: str) -> bool:
     """Tell whether a page's output is what came out.
 
     A line of `...` stands for any lines, `...` within a line for any text; there the width of
-    columns may differ too. Blank lines at the ends and at the end of a line do not count.
+    columns may differ too. Blank lines at the ends and blanks at the end of a line do not count.
     """
-    pattern = "".join(_pattern(line.rstrip()) for line in output.strip("\n").splitlines())
-    lines = actual.strip("\n").splitlines()
-    return re.fullmatch(pattern, "".join(f"{line.rstrip()}\n" for line in lines)) is not None
+    runs: list[list[str]] = [[]]
+    for line in _lines(output):
+        if line.strip() == _ANY:
+            runs.append([])
+        else:
+            runs[-1].append(line)
+    return _follow(runs, _lines(actual))
 
 
-def _pattern(line: str) -> str:
-    if line.strip() == "...":
-        return r"(?:[^\n]*\n)*?"
-    if "..." not in line:
-        return re.escape(line) + r"\n"
-    parts = (r"[ ]*".join(map(re.escape, re.split(" +", part))) for part in line.split("..."))
-    return r"[^\n]*?".join(parts) + r"\n"
+def _lines(text: str) -> list[str]:
+    return [line.rstrip() for line in text.strip("\n").splitlines()]
+
+
+def _follow(runs: Sequence[Sequence[str]], lines: Sequence[str]) -> bool:
+    """Tell whether the runs of lines stand in this order, with anything between them.
+
+    The first and the last are at the ends; the earliest place of each other one is the best.
+    """
+    first, *others = runs
+    if not others:
+        return len(first) == len(lines) and _here(first, lines, 0)
+    *middle, last = others
+    at, end = len(first), len(lines) - len(last)
+    if at > end or not (_here(first, lines, 0) and _here(last, lines, end)):
+        return False
+    for run in middle:
+        places = (n for n in range(at, end - len(run) + 1) if _here(run, lines, n))
+        found = next(places, None)
+        if found is None:
+            return False
+        at = found + len(run)
+    return True
+
+
+def _here(run: Sequence[str], lines: Sequence[str], at: int) -> bool:
+    return all(_same(line, lines[at + n]) for n, line in enumerate(run))
+
+
+def _same(line: str, actual: str) -> bool:
+    """Tell whether one line is another; the parts between `...` are looked for in their order."""
+    if _ANY not in line:
+        return line == actual
+    first, *others = (part.strip() for part in " ".join(line.split()).split(_ANY))
+    text, last = " ".join(actual.split()), others.pop()
+    if not (text.startswith(first) and text[len(first) :].endswith(last)):
+        return False
+    text = text[len(first) : len(text) - len(last)]
+    for part in others:
+        at = text.find(part)
+        if at < 0:
+            return False
+        text = text[at + len(part) :]
+    return True

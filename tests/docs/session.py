@@ -62,8 +62,8 @@ class Session:
         )  # fmt: skip
         text = done.stdout.decode("utf-8", "replace")
         where = f"line {command.line}: $ {command.text}"
-        if done.returncode != command.code:
-            return f"{where}\nexit code {done.returncode}, the page has {command.code}\n{text}"
+        if done.returncode not in command.codes:
+            return f"{where}\nexit code {done.returncode}, the page has {command.codes}\n{text}"
         if command.output and not shows(self._here(command.output), text):
             return f"{where}\n--- the page\n{command.output}\n--- what came out\n{text}"
         return ""
