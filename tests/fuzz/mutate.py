@@ -41,7 +41,16 @@ _XML_BITS = (
     "&#x1b;", "<!DOCTYPE x>", '"', "'", "=", "<a/>", "<vcpu>4</vcpu>", " x='1'", "xmlns='u'",
     "<x:y xmlns:x='z'/>",
 )  # fmt: skip
-_BYTES = (b"\xff", b"\x00", b"\xef\xbb\xbf", b"\xff\xfe", b"\x80", b"\xc3", b"\xed\xa0\x80", b"\x1b[2J")
+_BYTES = (
+    b"\xff",
+    b"\x00",
+    b"\xef\xbb\xbf",
+    b"\xff\xfe",
+    b"\x80",
+    b"\xc3",
+    b"\xed\xa0\x80",
+    b"\x1b[2J",
+)
 
 _payload = st.sampled_from([*_ODD, *_WORDS]).map(str.encode)
 

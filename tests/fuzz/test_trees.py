@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
@@ -13,7 +11,7 @@ from tests.fuzz import trees
 from tests.fuzz.test_yaml import COMMANDS, go
 
 
-def _bytes(files: dict[str, Any]) -> dict[str, bytes]:
+def as_yaml(files: trees.Files) -> dict[str, bytes]:
     return {
         name: yaml.safe_dump(data, allow_unicode=True, sort_keys=False).encode()
         for name, data in files.items()
@@ -22,18 +20,18 @@ def _bytes(files: dict[str, Any]) -> dict[str, bytes]:
 
 @settings(max_examples=100)
 @given(trees.wild(), st.sampled_from(COMMANDS))
-def test_trees_from_the_schema(files: dict[str, Any], command: tuple[str, ...]) -> None:
-    go(_bytes(files), command)
+def test_trees_from_the_schema(files: trees.Files, command: tuple[str, ...]) -> None:
+    go(as_yaml(files), command)
 
 
 @settings(max_examples=100)
 @given(trees.fleet(), st.sampled_from(COMMANDS))
-def test_fleets(files: dict[str, Any], command: tuple[str, ...]) -> None:
-    go(_bytes(files), command)
+def test_fleets(files: trees.Files, command: tuple[str, ...]) -> None:
+    go(as_yaml(files), command)
 
 
 @pytest.mark.slow
 @settings(max_examples=5_000, suppress_health_check=list(HealthCheck))
 @given(trees.wild() | trees.fleet(), st.sampled_from(COMMANDS))
-def test_many_trees(files: dict[str, Any], command: tuple[str, ...]) -> None:
-    go(_bytes(files), command)
+def test_many_trees(files: trees.Files, command: tuple[str, ...]) -> None:
+    go(as_yaml(files), command)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from hypothesis import strategies as st
 
@@ -12,6 +12,9 @@ from tests.support.paths import REPO
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
+
+Files: TypeAlias = dict[str, Any]
+"""File name -> what its one document holds."""
 
 CPUSETS = st.sampled_from(
     ["0", "0-3", "0-1", "1-5", "0-7,^2", "", "0-65535", "8", "2,3", "0-15", "3-1", "^0", "9,37", 0, 3,
@@ -127,9 +130,7 @@ def vm(draw: st.DrawFn, name: str, *, cpus: int) -> dict[str, Any]:
         threads = draw(st.sampled_from([n for n in (1, 2, 4) if most % n == 0]))
         cpu["topology"] = {"sockets": 1, "cores": most // threads, "threads": threads}
     pin: dict[str, Any] = {
-        "strategy": draw(
-            st.sampled_from(["dedicated"] * 4 + ["shared", "mixed", "manual", "none"])
-        )
+        "strategy": draw(st.sampled_from(["dedicated"] * 4 + ["shared", "mixed", "manual", "none"]))
     }
     if pin["strategy"] == "mixed":
         pin["vcpus"] = f"0-{draw(st.integers(0, most - 1))}"
@@ -179,13 +180,15 @@ def host(draw: st.DrawFn, name: str) -> tuple[dict[str, Any], int]:
         for cache in range(caches):
             some = [ids[at + n * threads : at + (n + 1) * threads] for n in range(cores)]
             at += cores * threads
-            groups.append({"package": node, "node": node, "l3": node * caches + cache, "cpus": some})
+            groups.append(
+                {"package": node, "node": node, "l3": node * caches + cache, "cpus": some}
+            )
             _some(draw, groups[-1], kind=st.sampled_from(["performance", "efficiency"]))
-    near = {m: 21 for m in range(nodes)}
+    near = dict.fromkeys(range(nodes), 21)
     found: dict[str, Any] = {
         "kvmc": "v1", "kind": "host", "name": name, "arch": "x86_64",
         "nodes": [{"id": n, "memory": draw(st.sampled_from(["4GiB", "1GiB", "64GiB"])),
-                   "hugepages": {"2MiB": draw(st.integers(0, 600))},
+                   "hugepages": {"2MiB": draw(st.integers(0, 512))},
                    "distances": {**near, n: 10}} for n in range(nodes)],
         "cores": groups,
     }  # fmt: skip
@@ -199,9 +202,9 @@ def host(draw: st.DrawFn, name: str) -> tuple[dict[str, Any], int]:
 
 
 @st.composite
-def fleet(draw: st.DrawFn) -> dict[str, Any]:
+def fleet(draw: st.DrawFn) -> Files:
     """Return file name -> data: one or two hosts, and up to five VMs."""
-    files: dict[str, Any] = {}
+    files: Files = {}
     sizes = {}
     for name in draw(st.sampled_from([("h",), ("h",), ("h", "g")])):
         files[f"hosts/{name}.yaml"], sizes[name] = draw(host(name))
@@ -214,9 +217,9 @@ def fleet(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @st.composite
-def wild(draw: st.DrawFn) -> dict[str, Any]:
+def wild(draw: st.DrawFn) -> Files:
     """Return file name -> data, both from the schemas."""
-    files: dict[str, Any] = {}
+    files: Files = {}
     if draw(st.booleans()):
         files["hosts/h.yaml"] = draw(host("h"))[0]
     else:
