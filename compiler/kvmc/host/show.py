@@ -127,7 +127,7 @@ def _table(host: Host, width: int) -> list[str]:
 
 def _gib(kib: int | None) -> str:
     """Return a size for reading, not for copying: MemTotal is hardly ever a round number."""
-    return "?" if kib is None else f"{kib / 1024**2:.1f} GiB"
+    return "?" if kib is None else f"{kib / 1024**2:.1f}GiB"
 
 
 def _kinds(host: Host) -> list[tuple[str, str]]:
