@@ -239,6 +239,35 @@ def test_the_read_only_socket_suffices_and_one_that_is_not_there_is_said(
     assert domain not in absent.stderr
 
 
+@pytest.mark.usefixtures("domain")
+def test_this_machine_is_as_it_was_probed_and_a_change_of_it_is_found(
+    kvmc: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "hosts").mkdir()
+    file = tmp_path / "hosts" / "here.yaml"
+    assert kvmc("host", "probe", "-o", str(file)).returncode == 0
+    assert _host_codes(kvmc("verify", ".", "--format", "json")) == []
+    text = file.read_text("utf-8")
+    more = re.sub(r"memory: (\d+)", lambda m: f"memory: {int(m[1]) * 2}", text)
+    file.write_text(more, "utf-8")
+    found = kvmc("verify", ".")
+    assert found.returncode == 3
+    assert re.search(r"drift\[KV754\] \S+: memory of node \d", found.stdout)
+    assert "to fix it: kvmc host probe -o hosts/here.yaml" in found.stderr
+    plain = SPEC[: SPEC.index("numa:")]
+    (tmp_path / "vms" / "vm.yaml").write_text(f"{plain}host: elsewhere\n", "utf-8")
+    file.write_text(re.sub("name: .*", "name: elsewhere", text), "utf-8")
+    assert _host_codes(kvmc("verify", ".", "--format", "json")) == ["KV755"]
+    named = kvmc("verify", ".", "--host", "elsewhere", "--format", "json")
+    assert _host_codes(named) == []
+
+
+def _host_codes(done: Done) -> list[str]:
+    """Return the codes of what was found of the host itself."""
+    assert done.returncode in (0, 3), done.stderr
+    return [f["code"] for f in json.loads(done.stdout)["findings"] if f["host"]]
+
+
 def test_a_guest_of_libvirts_own_test_host_is_not_ours(kvmc: Any) -> None:
     compared = kvmc("verify", "vms", "-c", "test:///default")
     assert compared.returncode == 3

@@ -26,6 +26,7 @@ CHANNEL = "org.qemu.guest_agent.0"
 Ask: TypeAlias = Callable[[str], str]
 """Sends one command and returns the reply, both JSON; raises HypervisorError."""
 
+_NONSENSE = "the guest agent's answer makes no sense"
 _CHUNK = 1024 * 1024
 _MAX_BYTES = 16 * 1024 * 1024
 """/proc/cpuinfo of 8192 CPUs has about 12 MiB."""
@@ -53,19 +54,21 @@ def read_file(ask: Ask, path: str) -> str:
 
 
 def _content(ask: Ask, handle: object) -> bytes:
-    data = b""
+    """Return a file's bytes; how long that may take is for `ask` to say."""
+    data = bytearray()
     while len(data) <= _MAX_BYTES:
         reply = _answer(ask, "guest-file-read", handle=handle, count=_CHUNK)
-        if not isinstance(reply, dict):
+        text = reply.get("buf-b64") if isinstance(reply, dict) else None
+        if not isinstance(text, str):
             break
         try:
-            chunk = b64decode(str(reply.get("buf-b64")), validate=True)
+            chunk = b64decode(text, validate=True)
         except (binascii.Error, ValueError):
             break
         data += chunk
         if reply.get("eof") or not chunk:
-            return data
-    raise HypervisorError("the guest agent's answer makes no sense")
+            return bytes(data)
+    raise HypervisorError(_NONSENSE)
 
 
 def _answer(ask: Ask, command: str, **arguments: object) -> Any:  # noqa: ANN401 (JSON)
@@ -75,5 +78,5 @@ def _answer(ask: Ask, command: str, **arguments: object) -> Any:  # noqa: ANN401
     except (ValueError, RecursionError):
         reply = None
     if not isinstance(reply, dict) or "return" not in reply:
-        raise HypervisorError("the guest agent's answer makes no sense")
+        raise HypervisorError(_NONSENSE)
     return reply["return"]

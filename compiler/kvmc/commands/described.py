@@ -25,15 +25,17 @@ def check(given: Placed, connected: HostIdentity) -> Checked:
     from this machine's files, so only where the connection is local; a host that was only probed
     for this run is as it is.
     """
-    hosts = {h.name: h for h in given.inputs.repository.hosts if h.place is not None}
+    forced = given.inputs.forced
     called = {connected.hostname, connected.hostname.partition(".")[0]}
-    if given.inputs.forced is not None:
-        called = {given.inputs.forced}
-    planned = {name for name, _ in given.jobs if name is not None and name in hosts}
-    mine = sorted(called & (planned or hosts.keys()))
-    if planned and not mine:
-        return Checked(findings=(_another(min(planned), connected),))
-    return _facts(hosts[mine[0]]) if mine and connected.local else Checked()
+    called = called if forced is None else {forced}
+    planned = {home or job.vm.host for home, job in given.jobs} if forced is None else called
+    others = sorted(name for name in planned if name is not None)
+    if others and not called & planned:
+        return Checked(findings=tuple(_another(name, connected) for name in others))
+    # of two by one name the later one was probed just now
+    mine = {host.name: host for host in given.inputs.repository.hosts if host.name in called}
+    described = [host for _, host in sorted(mine.items()) if host.place is not None]
+    return _facts(described[0]) if described and connected.local else Checked()
 
 
 def _another(name: str, connected: HostIdentity) -> Finding:

@@ -70,7 +70,8 @@ def jobs_on(placed: Placed, host: HostIdentity) -> tuple[Job, ...]:
 def _chosen(placed: Placed, names: set[str], host: HostIdentity) -> Iterator[Job]:
     known = names | {host.hostname, host.hostname.partition(".")[0]}
     for name, job in placed.jobs:
-        # a VM that needs no host may still say which one it is for
-        elsewhere = name is None and job.vm.host is not None and job.vm.host not in known
+        # a VM that needs no host may still say which one it is for, but --host wins
+        says = job.vm.host if placed.inputs.forced is None else None
+        elsewhere = name is None and says is not None and says not in known
         if name in (None, *names) and not elsewhere:
             yield job

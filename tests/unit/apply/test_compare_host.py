@@ -29,6 +29,7 @@ HOST = Host(
     ),
     isolated=CpuSet((3, 7)),
 )
+_SIBLINGS = "2-3 here, 2,6 described; 2-3 here, 3,7 described; 6-7 here, 2,6 described"
 
 
 def _found(**given: object) -> list[str]:
@@ -78,10 +79,7 @@ def test_what_one_side_does_not_tell_is_not_compared() -> None:
         ),
         (
             (*HOST.cores[:2], Core(cpus=(2, 3), node=1, l3=2), Core(cpus=(6, 7), node=1, l3=2)),
-            [
-                "thread siblings: 2-3 here, 2,6 described; 2-3 here, 3,7 described; "
-                "6-7 here, 2,6 described; and 1 more",
-            ],
+            [f"thread siblings: {_SIBLINGS}; and 1 more"],
         ),
     ],
 )
@@ -101,7 +99,7 @@ def test_kinds_and_isolation_count() -> None:
 @pytest.mark.parametrize(("kib", "told"), [(980_000, False), (979_999, True), (2_000_000, False)])
 def test_only_clearly_less_memory_is_told(kib: int, told: bool) -> None:
     found = _found(nodes=(HOST.nodes[0], Node(id=1, memory_kib=kib)))
-    assert found == ["memory of node 1: 956MiB here, 976MiB described"] * told
+    assert found == ["memory of node 1: 957MiB here, 976MiB described"] * told
 
 
 def test_huge_pages_and_nodes_that_are_gone() -> None:

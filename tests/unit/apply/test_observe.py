@@ -11,9 +11,11 @@ import pytest
 from kvmc.apply.libvirt_driver import is_local, load_libvirt
 from kvmc.apply.model import HypervisorError
 from kvmc.apply.observe import not_seen, observe, occupied, with_kernel
+from kvmc.commands.inputs import Inputs
 from kvmc.commands.placed import Placed, jobs_on
 from kvmc.commands.result import Failure
 from kvmc.cpuset import CpuSet
+from kvmc.intake import Repository
 from tests.support.observed import LOCAL, observation, observed, pinned, running
 from tests.unit.apply.test_kernel import qemu
 from tests.unit.host.trees import DictTree
@@ -131,8 +133,9 @@ def test_a_missing_libvirt_is_said_in_words(monkeypatch: pytest.MonkeyPatch) -> 
         load_libvirt()
 
 
-def _placed(*homes: tuple[str | None, str]) -> Placed:
-    return Placed(inputs=None, jobs=tuple((h, pinned(name=n)) for h, n in homes))  # type: ignore[arg-type]
+def _placed(*homes: tuple[str | None, str], forced: str | None = None) -> Placed:
+    read = Inputs(texts=(), repository=Repository(), forced=forced, diagnostics=())
+    return Placed(inputs=read, jobs=tuple((h, pinned(name=n)) for h, n in homes))
 
 
 def test_the_specs_of_the_connections_host_are_compared() -> None:
@@ -141,6 +144,16 @@ def test_the_specs_of_the_connections_host_are_compared() -> None:
     assert [job.vm.name for job in jobs_on(both, far)] == ["free", "web"]
     one = _placed(("rack-3", "web"))
     assert [job.vm.name for job in jobs_on(one, far)] == ["web"]
+
+
+def test_a_vm_that_needs_no_host_goes_where_it_says_unless_host_wins() -> None:
+    for forced, names in ((None, ["here"]), ("kvm-07", ["there", "here"])):
+        plain = _placed(forced=forced)
+        jobs = tuple(
+            (None, pinned(name=name, host=host))
+            for name, host in (("there", "kvm-08"), ("here", "kvm-07"))
+        )
+        assert [job.vm.name for job in jobs_on(replace(plain, jobs=jobs), LOCAL)] == names
 
 
 def test_a_host_that_no_spec_names_is_not_guessed() -> None:
