@@ -153,7 +153,7 @@ def _is_ours(searched: Path) -> Callable[[Path], bool]:
     """
     if not _is_dir(searched):
         return lambda _: True
-    home = searched.resolve().name in _HOME_FOLDERS
+    home = without_links(searched).name in _HOME_FOLDERS
 
     @cache
     def ours(folder: Path) -> bool:
@@ -171,12 +171,18 @@ def _real_path() -> Callable[[Path], str]:
 
     @cache
     def real_folder(folder: Path) -> Path:
-        return folder.resolve()
+        return without_links(folder)
 
     def real(file: Path) -> str:
-        return str(file.resolve() if file.is_symlink() else real_folder(file.parent) / file.name)
+        whole = without_links(file) if file.is_symlink() else real_folder(file.parent) / file.name
+        return str(whole)
 
     return real
+
+
+def without_links(path: Path) -> Path:
+    """Return the path without links; one that runs in a circle stays where it is met."""
+    return Path(os.path.realpath(path))
 
 
 def host_files(first_path: str) -> tuple[Path, ...]:
@@ -206,7 +212,7 @@ def _yaml_in(folder: Path) -> tuple[Path, ...]:
 
 def _upwards(base: Path) -> Iterator[Path]:
     """Yield the folder, its parent, and inside a repository every parent up to its root."""
-    resolved = base.resolve()
+    resolved = without_links(base)
     folders = (resolved, *resolved.parents)
     root = next((i for i, folder in enumerate(folders) if (folder / ".git").exists()), 1)
     yield from (_shortest(folder) for folder in folders[: root + 1])

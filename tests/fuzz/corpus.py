@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from tests.support.paths import EXAMPLES, GOLDEN
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 Folder: TypeAlias = dict[str, bytes]
 """Relative path -> content."""

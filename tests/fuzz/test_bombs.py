@@ -34,7 +34,7 @@ def kvmc(*argv: str, stdin: bytes = b"") -> Run:
         input=stdin,
         capture_output=True,
         check=False,
-        preexec_fn=limit,  # noqa: PLW1509 (no threads here)
+        preexec_fn=limit,
         timeout=120,
     )
     return Run(argv=argv, code=done.returncode, out=done.stdout.decode(), err=done.stderr.decode())
@@ -261,7 +261,7 @@ CPUINFO: dict[str, Callable[[], bytes]] = {
     "many CPUs": lambda: b"".join(b"processor: %d\nmodel name: x\n\n" % n for n in range(300_000)),
     "many models": lambda: b"".join(
         b"processor: %d\nmodel name: %d\n\n" % (n, n) for n in range(100_000)
-    ),  # fmt: skip
+    ),
     "a number": lambda: b"processor: " + b"9" * MIB + b"\n",
     "a line": lambda: b"a" * (20 * MIB),
 }

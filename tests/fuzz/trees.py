@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import cache
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from hypothesis import strategies as st
@@ -17,8 +18,8 @@ Files: TypeAlias = dict[str, Any]
 """File name -> what its one document holds."""
 
 CPUSETS = st.sampled_from(
-    ["0", "0-3", "0-1", "1-5", "0-7,^2", "", "0-65535", "8", "2,3", "0-15", "3-1", "^0", "9,37", 0, 3,
-     [0, 1], ["0-1", 4], [], 65535, "0-4095", "1-4095", "4-7", "6-11", "0,2,4,6"]
+    ["0", "0-3", "0-1", "1-5", "0-7,^2", "", "0-65535", "8", "2,3", "0-15", "3-1", "^0", "9,37", 0,
+     3, [0, 1], ["0-1", 4], [], 65535, "0-4095", "1-4095", "4-7", "6-11", "0,2,4,6"]
 )  # fmt: skip
 SIZES = st.sampled_from(
     ["0KiB", "1KiB", "4KiB", "64KiB", "2MiB", "512MiB", "1GiB", "2GiB", "16GiB", "1TiB", "1000MB",
@@ -145,13 +146,20 @@ def vm(draw: st.DrawFn, name: str, *, cpus: int) -> dict[str, Any]:
     where = st.sampled_from(["own", "share", "isolate", "0", "0-1"])
     if pin["strategy"] != "none":
         _some(draw, pin, emulator=where, iothreads=where)
-    found = {"kvmc": "v1", "kind": "vm", "name": name, "memory": "1GiB", "cpu": cpu, "pin": pin}
+    found: dict[str, Any] = {
+        "kvmc": "v1",
+        "kind": "vm",
+        "name": name,
+        "memory": "1GiB",
+        "cpu": cpu,
+        "pin": pin,
+    }
     if draw(st.integers(0, 2)) == 0:
         found["numa"] = {"cells": draw(_cells(most))}
         _some(draw, found["numa"], mode=st.sampled_from(["strict", "preferred", "interleave"]))
         del found["memory"]
-    _some(draw, found, iothreads=st.integers(0, 3),
-          memory_backing=st.just({"hugepages": "2MiB"}), tune=st.just({"shares": 2048}))  # fmt: skip
+    pages, tune = st.just({"hugepages": "2MiB"}), st.just({"shares": 2048})
+    _some(draw, found, iothreads=st.integers(0, 3), memory_backing=pages, tune=tune)
     return found
 
 
@@ -161,10 +169,10 @@ def _cells(draw: st.DrawFn, most: int) -> list[dict[str, Any]]:
     ends = [most * n // parts for n in range(parts + 1)]
     cells = [
         {"cpus": f"{low}-{high - 1}", "memory": draw(st.sampled_from(["1GiB", "2MiB", "8GiB"]))}
-        for low, high in zip(ends, ends[1:], strict=False)
+        for low, high in pairwise(ends)
     ]
     for cell in cells:
-        _some(draw, cell, hugepages=st.sampled_from(["2MiB", "1GiB"]))  # type: ignore[arg-type]
+        _some(draw, cell, hugepages=st.sampled_from(["2MiB", "1GiB"]))
     return cells
 
 
@@ -177,12 +185,10 @@ def host(draw: st.DrawFn, name: str) -> tuple[dict[str, Any], int]:
     ids = draw(st.permutations(range(total))) if draw(st.booleans()) else list(range(total))
     groups, at = [], 0
     for node in range(nodes):
-        for cache in range(caches):
+        for l3 in range(caches):
             some = [ids[at + n * threads : at + (n + 1) * threads] for n in range(cores)]
             at += cores * threads
-            groups.append(
-                {"package": node, "node": node, "l3": node * caches + cache, "cpus": some}
-            )
+            groups.append({"package": node, "node": node, "l3": node * caches + l3, "cpus": some})
             _some(draw, groups[-1], kind=st.sampled_from(["performance", "efficiency"]))
     near = dict.fromkeys(range(nodes), 21)
     found: dict[str, Any] = {

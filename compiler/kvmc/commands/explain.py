@@ -27,7 +27,5 @@ def run(options: argparse.Namespace, view: View) -> Result:
     title = view.style.paint(f"{code.code}: {code.title}", "1")
     document = {"kvmc": "v1", "kind": "code", "code": code.code, "title": code.title}
     document["text"] = code.text
-    return Result(
-        document=document,
-        output=f"{title}\n\n{textwrap.fill(code.text, min(view.width, 88), break_on_hyphens=False)}\n",
-    )
+    text = textwrap.fill(code.text, min(view.width, 88), break_on_hyphens=False)
+    return Result(document=document, output=f"{title}\n\n{text}\n")

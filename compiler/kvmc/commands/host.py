@@ -69,7 +69,7 @@ def _read_source(options: argparse.Namespace) -> Outcome[Host]:
         if not os.path.isdir(root):  # noqa: PTH112 (Path.is_dir raises for a name that is too long)
             return Outcome(None, (error("KV190", "no such folder", Place(file=str(root))),))
         name = options.name or (
-            probe.local_name() if options.sysfs is None else root.resolve().name
+            probe.local_name() if options.sysfs is None else files.without_links(root).name
         )
         return probe.probe_sysfs(root, name)
     capabilities = options.capabilities is not None

@@ -114,7 +114,7 @@ def _forced(option: str | None, host_file: Path | None, hosts: Iterable[Host]) -
 
 
 def _same(name: str, path: Path) -> bool:
-    return Path(name).resolve() == path.resolve()
+    return files.without_links(Path(name)) == files.without_links(path)
 
 
 def plan(options: argparse.Namespace, inputs: Inputs) -> tuple[Inputs, pipeline.Planned]:
@@ -170,6 +170,7 @@ def _unlocked(planned: pipeline.Planned) -> Iterator[Diagnostic]:
 def write_locks(inputs: Inputs, planned: pipeline.Planned) -> tuple[str, tuple[Diagnostic, ...]]:
     """Write the lock of every planned host; return what was done, and what could not be."""
     from kvmc.planner.lock import dump_lock
+    from kvmc.report.style import printable
 
     said = ""
     for host in inputs.repository.hosts:
@@ -181,7 +182,7 @@ def write_locks(inputs: Inputs, planned: pipeline.Planned) -> tuple[str, tuple[D
         except OSError as reason:
             text = (reason.strerror or "cannot be written").lower()
             return said, (error("KV192", text, Place(file=str(path))),)
-        said += f"{'wrote' if changed else 'unchanged'} {path}\n"
+        said += f"{'wrote' if changed else 'unchanged'} {printable(str(path))}\n"
     return said, ()
 
 

@@ -83,8 +83,10 @@ def _inside(host: Host, paths: Sequence[str]) -> bool:
     """Whether the host's file is one of the PATHs, or in a folder that is."""
     if host.place is None:
         return False
-    file = Path(host.place.file).resolve()
-    return any(file.is_relative_to(Path(path).resolve()) for path in paths if path != "-")
+    file = files.without_links(Path(host.place.file))
+    return any(
+        file.is_relative_to(files.without_links(Path(path))) for path in paths if path != "-"
+    )
 
 
 def _compose(hosts: _Drawn, planned: Planned) -> tuple[Picture, ...]:
