@@ -13,12 +13,17 @@ from kvmc.spec.values import cpus_of, text_keys
 from kvmc.units import parse_kib
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from kvmc.cpuset import CpuSet
+    from kvmc.diagnostics import Diagnostic
     from kvmc.source.document import Document
 
     Data = dict[str, Any]
 
 _DEFAULT = Policy()
+_MOST = 1000
+"""Errors told of one file, as in kvmc.source.problems."""
 
 
 def load_host(document: Document) -> Outcome[Host]:
@@ -32,8 +37,18 @@ def load_host(document: Document) -> Outcome[Host]:
         return Outcome(None, problems)
     data = text_keys(document.data)
     host = _host(data, place)
-    found = (*problems, *(d for rule in RULES for d in rule(host, data, place)))
+    found = (*problems, *_first(d for rule in RULES for d in rule(host, data, place)))
     return Outcome(None if any(d.is_error for d in found) else host, found)
+
+
+def _first(found: Iterator[Diagnostic]) -> Iterator[Diagnostic]:
+    """Yield until there are enough errors: more of the same is no help, and takes its time."""
+    errors = 0
+    for diagnostic in found:
+        yield diagnostic
+        errors += diagnostic.is_error
+        if errors == _MOST:
+            return
 
 
 def _host(data: Data, place: Place) -> Host:

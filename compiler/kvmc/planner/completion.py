@@ -15,6 +15,7 @@ from math import gcd
 from typing import TYPE_CHECKING, NamedTuple
 
 from kvmc.planner.packing import Home, may_fit, needs_of, size_of
+from kvmc.planner.repair import repair
 from kvmc.planner.supply import PLENTY
 
 if TYPE_CHECKING:
@@ -26,6 +27,24 @@ if TYPE_CHECKING:
 
 _MOST_BITS = 1 << 17
 """The largest table of sums."""
+
+
+_ALL = 1 << 30
+_MENDING = 0
+_MOVES = 300
+_PASSES = (
+    (1, False, 0.05),
+    (1, True, 0.05),
+    (_MENDING, True, 0.0),
+    (3, True, 0.1),
+    (3, False, 0.1),
+    (12, True, 0.3),
+    (12, False, 0.3),
+    (_ALL, True, 1.0),
+)
+"""Fills of a node that are followed up, whether VMs of many cells come first, part of the effort.
+
+After the first passes, which solve nearly everything, VMs of several cells are mended."""
 
 
 class _Part(NamedTuple):
@@ -91,16 +110,25 @@ def complete(board: Board, pieces: Sequence[Piece], effort: Effort) -> bool:
     if any(len(mine) > len(nodes) for mine in by_vm.values()):
         return False
     nodes.sort(key=lambda n: (sum(board.nodes[n][d] for d in table.dims), board.nodes[n], n))
-    for width in (1, 3, 12, 1 << 30):
-        run = _Run(board, table, effort, width)
+    for width, cells_first, part in _PASSES:
+        if width == _MENDING:
+            if len(by_vm) == len(pieces):
+                continue
+            effort.left -= repair(board, pieces, min(_MOVES, effort.left // 400))
+            if board.homes.keys() >= {(p.vm, p.group) for p in pieces}:
+                return True
+            continue
+        share = Effort(int(effort.left * part))
+        before = share.left
+        run = _Run(board, table, share, width, cells_first)
         slots = [_slot(board, table, mine) for mine in by_vm.values()]
-        if run.fill(nodes, slots):
+        found = run.fill(nodes, slots)
+        effort.left -= before - max(share.left, 0)
+        if found:
             return True
-        if effort.left <= 0:
-            effort.cut = True
+        if share.left > 0 and not run.narrowed:
             return False
-        if not run.narrowed:
-            return False
+    effort.cut = True
     return False
 
 
@@ -146,6 +174,7 @@ class _Run:
     table: _Table
     effort: Effort
     width: int
+    cells_first: bool
     narrowed: bool = False
 
     def fill(self, nodes: Sequence[int], slots: list[_Slot]) -> bool:
@@ -181,7 +210,8 @@ class _Run:
 
     def _fills(self, nodes: Sequence[int], slots: list[_Slot]) -> Iterator[list[_Part]]:
         """Yield the sets of parts for the first node, the fullest first."""
-        slots = sorted(slots, key=lambda s: (-s.size, s.likeness))
+        cells = self.cells_first
+        slots = sorted(slots, key=lambda s: (-len(s.pieces) if cells else 0, -s.size, s.likeness))
         have = self.board.nodes[nodes[0]]
         alike = all(self.board.nodes[n] == have for n in nodes)
         forced = {i for i, slot in enumerate(slots) if len(slot.pieces) == len(nodes)}
@@ -194,6 +224,7 @@ class _Run:
     def _reach(self, slots: list[_Slot], have: list[int], forced: set[int]) -> list[int]:
         """Return, for each slot, the sums that it and those after it can reach."""
         limit = self._within(have)
+        self.effort.left -= len(slots)
         reach = [1]
         for i in range(len(slots) - 1, -1, -1):
             before = reach[-1]
@@ -240,7 +271,7 @@ class _Run:
                     top = row.bit_length() - 1
                     found.append((top, second))
                     row ^= 1 << top
-                    if self.width < 1 << 30 and len(found) % 4 == 0:
+                    if self.width < _ALL and len(found) % 4 == 0:
                         self.narrowed = True
                         break
         scale = [1 / max(top, 1) for top in tops] + [0.0]

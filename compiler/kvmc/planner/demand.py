@@ -160,7 +160,7 @@ def _variants(  # noqa: PLR0911 (one return a policy)
             )
         return (full,), ""
     if given is not None:
-        return (_loose(groups, threads, widest, seen=threads),), ""
+        return (_loose(groups, threads if full else 1, widest, seen=threads),), ""
     if full is None:
         return (_loose(groups, 1, widest, seen=1),), ""
     return (full, _loose(groups, threads, widest, seen=1)), ""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from kvmc.planner.arrange import Request, arrange, at_best, at_least
 from kvmc.planner.completion import Effort
-from kvmc.planner.leaving import fewest_out
+from kvmc.planner.leaving import Trials, fewest_out
 from kvmc.planner.outcome import shared_siblings, solution_of
 from kvmc.planner.pieces import Order, Piece, orders_of
 from kvmc.planner.supply import supply_of
@@ -25,6 +25,11 @@ if TYPE_CHECKING:
     from kvmc.planner.supply import Supply
 
 
+_POOL = 30
+"""Steps for one fleet in all, in units of the problem's budget: two seconds of Python or so."""
+_STEPS_A_VM = 20
+
+
 def plan_fleet(problem: Problem) -> Solution:
     """Return the best plan found, and whether what is left out is proven to be the least."""
     views = [_View.of(problem)]
@@ -32,8 +37,10 @@ def plan_fleet(problem: Problem) -> Solution:
         # What fits without sharing cores between VMs is often the better plan.
         views.insert(0, _View.of(replace(problem, sharing=False)))
 
+    pool = Effort(problem.budget * _POOL)
+
     def place(numbers: Sequence[int]) -> tuple[Table | None, bool]:
-        return _place(views, numbers)
+        return _place(views, numbers, pool)
 
     everyone = range(len(problem.demands))
     table, proven = place(everyone)
@@ -41,7 +48,8 @@ def plan_fleet(problem: Problem) -> Solution:
         full = views[-1]
         asked = [asks(full.supply, order) for order in full.orders]
         have = host_totals(problem, full.supply)
-        table, proven = fewest_out(problem, full.orders, asked, have, place, proven=proven)
+        trials = Trials(place, lambda: pool.left <= 0)
+        table, proven = fewest_out(problem, full.orders, asked, have, trials, proven=proven)
     return solution_of(problem, table, complete=proven)
 
 
@@ -59,7 +67,9 @@ class _View:
         return cls(problem, supply, orders_of(problem, supply))
 
 
-def _place(views: Sequence[_View], numbers: Sequence[int]) -> tuple[Table | None, bool]:
+def _place(
+    views: Sequence[_View], numbers: Sequence[int], pool: Effort
+) -> tuple[Table | None, bool]:
     """Return seats for all of some VMs, or whether there are none for sure."""
     best: Table | None = None
     fewest = 0
@@ -67,7 +77,7 @@ def _place(views: Sequence[_View], numbers: Sequence[int]) -> tuple[Table | None
     for view in views:
         orders = tuple([view.orders[n] for n in numbers])
         least = missing_cores(view.problem, orders)
-        for table, proven in _tables(view, orders, least):
+        for table, proven in _tables(view, orders, least, pool):
             sure = proven
             if table is None:
                 continue
@@ -80,7 +90,7 @@ def _place(views: Sequence[_View], numbers: Sequence[int]) -> tuple[Table | None
 
 
 def _tables(
-    view: _View, orders: tuple[Order, ...], least: int
+    view: _View, orders: tuple[Order, ...], least: int, pool: Effort
 ) -> Iterator[tuple[Table | None, bool]]:
     """Yield tries, with whether the last one shows that there is no place for all."""
     problem, supply = view.problem, view.supply
@@ -92,8 +102,11 @@ def _tables(
         yield None, sound
         return
     for sizing, lean, tenths in _sizings(problem, orders, least):
-        effort = Effort(problem.budget * tenths)
+        # Packing alone is always allowed; what it takes counts like so many steps.
+        given = max(min(problem.budget * tenths, pool.left), min(problem.budget, 1))
+        effort = Effort(given)
         table = arrange(Request(problem, supply, orders, effort), sizing, lean=lean)
+        pool.left -= given - effort.left + _STEPS_A_VM * len(orders)
         if sizing is at_least:
             yield table, sound and not effort.cut
             if table is None:

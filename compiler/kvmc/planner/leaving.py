@@ -24,6 +24,15 @@ _MOST_TIES = 30
 """Sets with equally many vCPUs that are compared."""
 
 
+class Trials(NamedTuple):
+    """How a set of VMs is tried."""
+
+    place: Callable[[Sequence[int]], tuple[Table | None, bool]]
+    """Returns seats for all of some VMs, or whether there are none for sure."""
+    tired: Callable[[], bool]
+    """Whether no effort is left."""
+
+
 class _Kind(NamedTuple):
     """VMs that ask for the same."""
 
@@ -38,7 +47,7 @@ def fewest_out(  # noqa: PLR0913 (the host in sums, and how to place)
     orders: Sequence[Order],
     asked: Sequence[tuple[int, ...]],
     have: Sequence[int],
-    place: Callable[[Sequence[int]], tuple[Table | None, bool]],
+    trials: Trials,
     *,
     proven: bool,
 ) -> tuple[Table | None, bool]:
@@ -47,6 +56,7 @@ def fewest_out(  # noqa: PLR0913 (the host in sums, and how to place)
     `asked` is what each VM takes of the sums over the host, `have` what those are; `proven` is
     whether all of them together are known not to fit.
     """
+    place = trials.place
     alone = []
     for number in range(len(orders)):
         table, sure = place([number])
@@ -63,9 +73,9 @@ def fewest_out(  # noqa: PLR0913 (the host in sums, and how to place)
     for tries, out in enumerate(_sets(kinds, excess, limit + 1)):
         weight = sum(problem.demands[n].vm.cpu.max for n in out)
         ties += best is not None or weight == limit
-        if best is not None and (weight > found or ties > _MOST_TIES):
+        if best is not None and (weight > found or ties > _MOST_TIES or trials.tired()):
             return best, proven
-        if tries > _MOST_TRIES or ties > _MOST_TIES:
+        if tries > _MOST_TRIES or trials.tired() or ties > _MOST_TIES:
             return greedy, proven and weight == limit
         table, sure = place([n for n in alone if n not in out])
         if table is None:

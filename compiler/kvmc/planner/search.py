@@ -15,6 +15,7 @@ _FEW_VMS = 4
 _FEW_VCPUS = 24
 _FEW_BINS = 8
 _FEW_CORES = 16
+_MOST_CORES = 64
 _STEPS = 2_000
 """Placements tried on larger hosts before packing takes over."""
 
@@ -35,5 +36,7 @@ def search(problem: Problem) -> Solution:
 def _is_small(problem: Problem) -> bool:
     """Whether all placements can be tried, or ruled out, in a moment."""
     if len(problem.demands) > _FEW_VMS or len(problem.bins) > _FEW_BINS:
+        return False
+    if sum(problem.start.cores.values()) > _MOST_CORES:
         return False
     return sum(demand.threads_needed for demand in problem.demands) <= _FEW_VCPUS

@@ -20,6 +20,8 @@ MAX_BYTES = 4 * 1024 * 1024
 """As contract section 1 has it for YAML."""
 MAX_DEPTH = 256
 """As libxml2 without XML_PARSE_HUGE."""
+MAX_ELEMENTS = 100_000
+"""Far more than the largest domain has; a million takes ten seconds."""
 
 _TAG = re.compile(rb"""<(?:[^>"']|"[^"]*"|'[^']*')*>""")
 
@@ -102,6 +104,7 @@ class _Reader:
     """expat's events -> Element."""
 
     root: Element | None = None
+    _elements = 0
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -128,6 +131,10 @@ class _Reader:
     def _start(self, tag: str, flat: list[str]) -> None:
         if len(self._open) >= MAX_DEPTH:
             raise _RefusedError("KV601", f"is nested deeper than {MAX_DEPTH}", "flatten it")
+        self._elements += 1
+        if self._elements > MAX_ELEMENTS:
+            message = f"has more than {MAX_ELEMENTS} elements"
+            raise _RefusedError("KV601", message, "is it the file you meant?")
         start = self._parser.CurrentByteIndex
         match = _TAG.match(self._data, start)
         inner = match.end() if match else start

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from kvmc.cpuset import EMPTY, CpuSet, union
@@ -21,6 +22,10 @@ _MAX_KIB = 1 << 53
 """8 EiB, where libvirt's byte counts end."""
 
 
+_MOST = 50
+"""Cells that are told to share vCPUs: each is compared with all before it, and they may be many."""
+
+
 def vcpus_in_no_cell(vm: Vm) -> Iterator[Diagnostic]:
     """KV311: cells cover every vCPU; libvirt would silently put the rest into cell 0."""
     missing = CpuSet(range(vm.cpu.max)) - union(cell.cpus for cell in vm.numa.cells)
@@ -35,17 +40,25 @@ def vcpus_in_no_cell(vm: Vm) -> Iterator[Diagnostic]:
 
 def vcpus_in_two_cells(vm: Vm) -> Iterator[Diagnostic]:
     """KV312: a vCPU is in one cell only."""
+    yield from islice(_held_twice(vm), _MOST)
+
+
+def _held_twice(vm: Vm) -> Iterator[Diagnostic]:
     seen = EMPTY
     for cell in vm.numa.cells:
         if again := cell.cpus & seen:
-            others = [str(c.id) for c in vm.numa.cells[: cell.id] if c.cpus & again]
+            others = (str(c.id) for c in vm.numa.cells[: cell.id] if c.cpus & again)
             yield error(
                 "KV312",
-                f"cell {cell.id} holds {vcpus(again)}, and so does cell {' and '.join(others)}",
+                f"cell {cell.id} holds {vcpus(again)}, and so does cell {_first(others)}",
                 _cell(vm, cell.id, "cpus"),
                 hint="each vCPU belongs to exactly one cell",
             )
         seen = seen | cell.cpus
+
+
+def _first(names: Iterator[str]) -> str:
+    return " and ".join(islice(names, 8))
 
 
 def cell_beyond_max(vm: Vm) -> Iterator[Diagnostic]:
