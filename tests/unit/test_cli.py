@@ -364,14 +364,17 @@ def test_a_file_name_that_is_no_utf_8_still_makes_json() -> None:
 
 
 @pytest.mark.parametrize("seed", ["0", "1", "4711"])
-def test_the_same_input_gives_the_same_bytes_whatever_the_hash_seed(seed: str) -> None:
+def test_the_same_input_gives_the_same_bytes_whatever_the_hash_seed(
+    seed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "100")  # xdist gives its workers a width of their own
     fleet = Path("fleet")
     write(fleet, hosts__h=host("h", 'policy: {shared: "0", overcommit: 2}', cores=8))
     for name, strategy in zip("cab", ("shared", "dedicated", "dedicated"), strict=True):
         write(fleet, **{f"vms__{name}": vm(name, 3, strategy=strategy)})
     for arguments in (("plan",), ("plan", "--format", "json"), ("build", "--format", "json")):
         here = kvmc(*arguments, fleet)
-        there = process(*arguments, "fleet", cwd=Path.cwd(), PYTHONHASHSEED=seed)
+        there = process(*arguments, "fleet", cwd=Path.cwd(), PYTHONHASHSEED=seed, COLUMNS="100")
         assert (there.returncode, there.stdout.decode()) == (here.code, here.out)
         assert there.stderr.decode() == here.err
 
