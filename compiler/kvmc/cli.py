@@ -56,7 +56,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     if argv is None:
         _spare_the_collector()
     _never_fail_to_encode()
-    options = _parser().parse_args(argv)
+    try:
+        return _run(_parser().parse_args(argv))
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _run(options: argparse.Namespace) -> int:
+    """Run the command that was asked for; whatever it raises becomes an exit code and a line."""
     try:
         # A command's module is imported only when it runs: cold start counts in hooks.
         name = _MODULES.get(options.command, options.command)
@@ -74,8 +81,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Files are read and written in files.py, which says what it could not; this is a stream.
         sys.stderr.write(f"kvmc {options.command}: {(reason.strerror or str(reason)).lower()}\n")
         return MACHINE
-    except KeyboardInterrupt:
-        return INTERRUPTED
     except Exception as bug:
         if options.debug:
             raise

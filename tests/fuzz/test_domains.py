@@ -67,19 +67,19 @@ DOMAINS = st.sampled_from(corpus.xml("domain"))
 CPUINFO = st.sampled_from([(GUEST / n).read_bytes() for n in ("right.txt", "cores.txt")])
 
 
-@settings(max_examples=80)
+@settings(max_examples=40)
 @given(DOMAINS.flatmap(mutate.xml))
 def test_bases(xml: bytes) -> None:
     build(xml)
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(DOMAINS.flatmap(mutate.xml), st.booleans())
 def test_imports(xml: bytes, by_stdin: bool) -> None:
     bring_in(xml, by_stdin=by_stdin)
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(CPUINFO.flatmap(mutate.lines), st.booleans())
 def test_cpuinfo(cpuinfo: bytes, by_stdin: bool) -> None:
     look(cpuinfo, by_stdin=by_stdin)

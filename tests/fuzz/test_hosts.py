@@ -54,19 +54,19 @@ def damaged_tree(draw: st.DrawFn, *, captured: bool = False) -> corpus.Folder:
     return {f"root/{name}": content for name, content in files.items()}
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(damaged_tree())
 def test_trees_of_sysfs(files: corpus.Folder) -> None:
     probe(files, "--sysfs", "root")
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(st.sampled_from(machines.capabilities()).flatmap(mutate.xml))
 def test_capabilities(xml: bytes) -> None:
     probe({"h.xml": xml}, "--capabilities", "h.xml")
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(st.sampled_from(machines.hwloc()).flatmap(mutate.xml))
 def test_hwloc(xml: bytes) -> None:
     probe({"h.xml": xml}, "--hwloc", "h.xml")

@@ -43,7 +43,7 @@ def _conflict(ours: bytes, theirs: bytes) -> bytes:
     return b"<<<<<<< HEAD\n" + ours + b"=======\n" + theirs + b">>>>>>> theirs\n"
 
 
-@settings(max_examples=120)
+@settings(max_examples=50)
 @given(damaged(), st.sampled_from(READERS))
 def test_damaged_locks(files: corpus.Folder, command: tuple[str, ...]) -> None:
     go(files, command)
@@ -67,7 +67,7 @@ def live(fleet: trees.Files, later: trees.Files) -> None:
             judge(kvmc(*command))
 
 
-@settings(max_examples=40)
+@settings(max_examples=12)
 @given(trees.fleet(), trees.fleet())
 def test_locks_of_changing_fleets(fleet: trees.Files, later: trees.Files) -> None:
     live(fleet, later)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import stat
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kvmc import files
@@ -75,27 +76,60 @@ def fill(command: tuple[str, ...], path: str) -> tuple[str, ...]:
     return tuple(path if word == "@" else word for word in command)
 
 
+FEW = ("folder", "pipe", "loop/x.yaml", "/dev/zero", LONG, "esc\x1b[31m.yaml", "\udcff.yaml")
+SETS = [pytest.param(FEW, id="few"), pytest.param(AWKWARD, id="all", marks=pytest.mark.slow)]
+
+
+@pytest.mark.parametrize("paths", SETS)
 @pytest.mark.parametrize("command", READERS, ids=" ".join)
 @pytest.mark.usefixtures("work")
-def test_what_is_read_may_be_anything(command: tuple[str, ...]) -> None:
+def test_what_is_read_may_be_anything(command: tuple[str, ...], paths: tuple[str, ...]) -> None:
     before = snapshot(Path.cwd())
-    for path in AWKWARD:
+    for path in paths:
         judge(kvmc(*fill(command, path)))
     assert not changed(before, snapshot(Path.cwd()))
 
 
+@pytest.mark.parametrize("paths", SETS)
 @pytest.mark.parametrize("command", WRITERS, ids=" ".join)
-def test_what_is_written_may_be_anywhere(command: tuple[str, ...], work: Path) -> None:
+def test_what_is_written_may_be_anywhere(
+    command: tuple[str, ...], paths: tuple[str, ...], work: Path
+) -> None:
     kvmc("lock")
-    for path in AWKWARD:
-        if path.startswith("/"):
-            continue
+    for path in (p for p in paths if not p.startswith("/")):
         before = snapshot(work.parent)
         run = kvmc(*fill(command, path))
         judge(run)
         wrote = {p.removeprefix("work/") for p in changed(before, snapshot(work.parent))}
         if path:
             assert {Path(p).parts[0] for p in wrote} <= {Path(path).parts[0]}, (run, wrote)
+
+
+@pytest.mark.parametrize("kind", ["device", "pipe"])
+def test_a_device_or_a_pipe_is_not_renamed_over(kind: str, work: Path) -> None:
+    if kind == "device":
+        try:
+            os.mknod(work / kind, stat.S_IFCHR | 0o666, os.makedev(1, 3))  # a /dev/null to lose
+        except PermissionError:
+            pytest.skip("needs CAP_MKNOD")
+    before = os.lstat(work / kind)
+    run = kvmc("map", "hosts", "--svg", kind)
+    judge(run)
+    assert run.code == (4 if kind == "pipe" else 0), run
+    assert os.lstat(work / kind).st_ino == before.st_ino
+    assert {p.name for p in work.iterdir() if p.name.startswith(".")} == set()
+
+
+@pytest.mark.parametrize("name", ["/dev/stdout", "/dev/null", "/dev/../dev/stdout"])
+def test_what_is_in_dev_is_written_to(name: str) -> None:
+    assert files._is_special(Path(name))  # noqa: SLF001 (a test that fails must not harm /dev)
+
+
+def test_a_lock_whose_name_would_be_too_long(work: Path) -> None:
+    (work / "hosts" / "kvm-07.yaml").rename(work / "hosts" / f"{'h' * 250}.yaml")
+    run = kvmc("plan")
+    judge(run)
+    assert "too long" in run.err
 
 
 @pytest.mark.parametrize(
@@ -199,9 +233,13 @@ COMMANDS = (
 )  # fmt: skip
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(NAMES, NAMES, NAMES, st.sampled_from(COMMANDS))
 def test_files_of_any_name(vm: str, host: str, folder: str, command: tuple[str, ...]) -> None:
+    files_of_any_name(vm, host, folder, command)
+
+
+def files_of_any_name(vm: str, host: str, folder: str, command: tuple[str, ...]) -> None:
     named = {
         f"{folder}/vms/{vm}.yaml": VM % b"web" + b"---\n{kvmc: v1, kind: vm}\n" * (len(vm) % 2),
         f"{folder}/hosts/{host}.yaml": HOST.read_bytes(),
@@ -220,11 +258,26 @@ WORDS = st.sampled_from(
 HARMLESS = st.sampled_from(["check", "plan", "build", "map", "host", "import", "schema", "explain"])
 
 
-@settings(max_examples=100)
+@settings(max_examples=25)
 @given(HARMLESS, st.lists(WORDS, max_size=5))
 def test_any_command_line(command: str, words: list[str]) -> None:
+    any_command_line(command, words)
+
+
+def any_command_line(command: str, words: list[str]) -> None:
     with inside(repository()):
         run = kvmc(command, *words, stdin=VM % b"web")
         assert run.code in (0, 1, 2, 3, 4), run
         assert "Traceback" not in run.err
         assert "KV9" not in run.err, run
+
+
+@pytest.mark.slow
+@settings(max_examples=1_000, suppress_health_check=list(HealthCheck))
+@given(st.data())
+def test_many_names_and_command_lines(data: st.DataObject) -> None:
+    if data.draw(st.booleans()):
+        files_of_any_name(data.draw(NAMES), data.draw(NAMES), data.draw(NAMES),
+                          data.draw(st.sampled_from(COMMANDS)))  # fmt: skip
+    else:
+        any_command_line(data.draw(HARMLESS), data.draw(st.lists(WORDS, max_size=5)))

@@ -18,13 +18,13 @@ def as_yaml(files: trees.Files) -> dict[str, bytes]:
     }
 
 
-@settings(max_examples=100)
+@settings(max_examples=40)
 @given(trees.wild(), st.sampled_from(COMMANDS))
 def test_trees_from_the_schema(files: trees.Files, command: tuple[str, ...]) -> None:
     go(as_yaml(files), command)
 
 
-@settings(max_examples=100)
+@settings(max_examples=40)
 @given(trees.fleet(), st.sampled_from(COMMANDS))
 def test_fleets(files: trees.Files, command: tuple[str, ...]) -> None:
     go(as_yaml(files), command)

@@ -58,7 +58,7 @@ def go(files: corpus.Folder, command: tuple[str, ...]) -> None:
         assert writes_only(command, after), f"{command} wrote {after}"
 
 
-@settings(max_examples=300)
+@settings(max_examples=120)
 @given(edited(), st.sampled_from(COMMANDS))
 def test_edited_repositories(files: corpus.Folder, command: tuple[str, ...]) -> None:
     go(files, command)

@@ -62,27 +62,42 @@ def read(options: argparse.Namespace) -> Inputs:
     if not repository.documents and not diagnostics and not checked.diagnostics:
         wanted = (options.paths or ["."])[0]
         diagnostics.append(error("KV191", "no kvmc document was found", Place(file=wanted)))
-    locks = _read_locks(repository)
+    locks, unread = _read_locks(repository)
     locked = intake.with_locks(repository, locks)
     repository = locked.value or repository
     return Inputs(
         texts=(*unique, *locks.values()),
         repository=repository,
         forced=_forced(options.host, host_file, repository.hosts),
-        diagnostics=(*diagnostics, *checked.diagnostics, *locked.diagnostics),
+        diagnostics=(*diagnostics, *checked.diagnostics, *unread, *locked.diagnostics),
     )
 
 
-def _read_locks(repository: intake.Repository) -> dict[str, Text]:
-    """Return host name -> the lock file beside its description, where there is one."""
+def _read_locks(repository: intake.Repository) -> tuple[dict[str, Text], list[Diagnostic]]:
+    """Return host name -> the lock beside its description, and why one that is there was not read.
+
+    Only a lock that is missing is no lock: what one that cannot be read holds would be given away.
+    """
     found: dict[str, Text] = {}
+    unread: list[Diagnostic] = []
     for host in repository.hosts:
         path = lock_path(host)
-        if path is not None and path.is_file():
+        if path is not None and not _is_missing(path):
             text = files.read_text(path)
+            unread += text.diagnostics
             if text.value is not None:
                 found[host.name] = text.value
-    return found
+    return found, unread
+
+
+def _is_missing(path: Path) -> bool:
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        pass  # reading it will say what is wrong
+    return False
 
 
 def lock_path(host: Host) -> Path | None:

@@ -220,8 +220,9 @@ def memory_fits(host: Host, vms: Sequence[Placed]) -> Iterator[str]:
                 yield f"node {node.id} has not the pages of {size} KiB for {wanted} KiB"
         if node.memory_kib is not None:
             left = node.memory_kib - sum(size * count for size, count in node.hugepages)
-            if normal.get(node.id, 0) > left:
-                yield f"node {node.id} has {left} KiB for {normal[node.id]} KiB"
+            wanted = normal.get(node.id, 0)
+            if wanted > max(left, 0):
+                yield f"node {node.id} has {left} KiB for {wanted} KiB"
 
 
 def overcommit_holds(host: Host, vms: Sequence[Placed]) -> Iterator[str]:

@@ -1,0 +1,57 @@
+"""What fuzzing found, each by its smallest repository."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.fuzz.cli import judge, kvmc
+from tests.fuzz.places import inside
+
+VM = b"{kvmc: v1, kind: vm, name: web, memory: 1GiB, cpu: {count: 1}, pin: {strategy: dedicated}}\n"
+HOST = b"""kvmc: v1
+kind: host
+name: h
+arch: x86_64
+nodes: [{id: 0, memory: 4GiB}, {id: 1, memory: 1GiB, hugepages: {2MiB: %d}}]
+cores: [{node: 0, cpus: [[0], [1]]}]
+"""
+
+
+def test_a_node_with_more_pages_than_memory() -> None:
+    with inside({"hosts/h.yaml": HOST % 513, "vms/web.yaml": VM}):
+        judge(kvmc("plan"))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become nobody")
+def test_a_lock_that_may_not_be_read_is_no_missing_lock() -> None:
+    with inside({"hosts/h.yaml": HOST % 1, "vms/web.yaml": VM}) as work:
+        assert kvmc("lock").code == 0
+        for folder in (work.parent, work):
+            folder.chmod(0o755)
+        Path("hosts/h.lock.yaml").chmod(0)
+        os.seteuid(65534)
+        try:
+            run = kvmc("plan")
+        finally:
+            os.seteuid(0)
+        assert run.code == 1, "it plans anew, as if nothing were held"
+        assert "permission denied" in run.err
+
+
+def test_a_lock_that_is_no_file_is_no_missing_lock() -> None:
+    with inside({"hosts/h.yaml": HOST % 1, "vms/web.yaml": VM}):
+        Path("hosts/h.lock.yaml").mkdir()
+        assert kvmc("plan").code == 1
+
+
+def test_an_interrupt_while_the_parser_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    from kvmc import cli
+
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "_parser", interrupted)
+    assert cli.main(["check"]) == cli.INTERRUPTED
