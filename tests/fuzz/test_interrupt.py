@@ -41,8 +41,18 @@ def start() -> subprocess.Popen[str]:
     return process
 
 
-def interrupted(waits: list[float]) -> int:
-    """Build, change every VM and interrupt builds of the new; return how many were cut short."""
+def seconds() -> float:
+    """Return how long a build takes that nobody interrupts."""
+    began = time.monotonic()
+    start().communicate(timeout=60)
+    return time.monotonic() - began
+
+
+def interrupted(shares: list[float]) -> int:
+    """Build, change every VM and interrupt builds of the new; return how many were cut short.
+
+    The shares are those of a build's time after which it is interrupted.
+    """
     with inside({"hosts/kvm-07.yaml": HOST.read_bytes()}) as work:
         write_vms(512)
         assert kvmc("build", "-o", "out").code == 0
@@ -53,11 +63,12 @@ def interrupted(waits: list[float]) -> int:
         write_vms(512)
         assert kvmc("build", "-o", "out").code == 0
         lock = (work / "hosts" / "kvm-07.lock.yaml").read_bytes()
+        took = seconds()
         write_vms(1024)
         cut = 0
-        for wait in waits:
+        for share in shares:
             process = start()
-            time.sleep(wait)
+            time.sleep(share * took)
             process.send_signal(signal.SIGINT)
             _, said = process.communicate(timeout=60)
             assert process.returncode in (0, 130, -signal.SIGINT, 1), said
@@ -77,9 +88,9 @@ def interrupted(waits: list[float]) -> int:
 
 
 def test_an_interrupted_build() -> None:
-    assert interrupted([0.15, 0.3, 0.45]) >= 1
+    assert interrupted([0.2, 0.5, 0.8]) >= 1
 
 
 @pytest.mark.slow
 def test_builds_interrupted_at_many_moments() -> None:
-    assert interrupted([0.02 * n for n in range(60)]) >= 5
+    assert interrupted([0.025 * n for n in range(60)]) >= 5
