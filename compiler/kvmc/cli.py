@@ -82,6 +82,8 @@ def _run(options: argparse.Namespace) -> int:
         sys.stderr.write(f"kvmc {options.command}: {(reason.strerror or str(reason)).lower()}\n")
         return MACHINE
     except Exception as bug:
+        if isinstance(bug.__cause__, KeyboardInterrupt):
+            raise bug.__cause__ from None  # Python 3.11 wraps what comes while a class is made
         if options.debug:
             raise
         hint = "this is a bug in kvmc; run again with --debug to see where"
