@@ -37,8 +37,7 @@ Schema = dict[str, Any]
 def main(argv: list[str]) -> int:
     """Write the pages; with --check write nothing and return 1 where one is stale."""
     pages = {
-        "vm.md": fields_page("vm"),
-        "host.md": fields_page("host"),
+        **{f"{kind}.md": fields_page(kind) for kind in ("vm", "host", "lock", "plan")},
         "codes.md": codes_page(),
     }
     stale = [name for name, text in pages.items() if _read(REFERENCE / name) != text]
@@ -63,8 +62,10 @@ def fields_page(kind: str) -> str:
         if inner:
             parts += [f"## {name}\n", _md(schema["description"]) + "\n"]
             parts.append(_table(_rows(inner, path, definitions)))
-    parts += ["## Types\n", "| type | what it is | examples |", "|---|---|---|"]
-    parts += [_type_row(schema) for schema in definitions.values() if "description" in schema]
+    types = [t for t in definitions.values() if _is_type(t)]
+    if types:
+        parts += ["## Types\n", "| type | what it is | examples |", "|---|---|---|"]
+    parts += [_type_row(schema) for schema in types]
     return "\n".join(parts) + "\n"
 
 
@@ -122,7 +123,7 @@ def _resolve(schema: Schema, definitions: Schema) -> Schema:
 def _type(raw: Schema, definitions: Schema, *, bounds: bool = True) -> str:
     """Return a field's type in a few words; a named one links to the types of the page."""
     schema = _resolve(raw, definitions)
-    if schema is not raw and "description" in schema:
+    if schema is not raw and _is_type(schema):
         return f"[{schema['title']}](#types)"
     choices = schema.get("enum", [schema["const"]] if "const" in schema else [])
     if choices:
@@ -143,10 +144,16 @@ def _plural(type_: str) -> str:
 
 def _scalar(schema: Schema, *, bounds: bool) -> str:
     names = {"object": "mapping", "string": "text", "boolean": "`true` or `false`"}
-    name = names.get(schema["type"]) or str(schema["type"])
+    types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    name = " or ".join(names.get(type_, type_) for type_ in types)
     if bounds and {"minimum", "maximum"} <= schema.keys():
         return f"{name}, {schema['minimum']} to {schema['maximum']}"
     return name
+
+
+def _is_type(definition: Schema) -> bool:
+    """Whether a definition is a type that the page describes, not fields that it lists."""
+    return "description" in definition and "properties" not in definition
 
 
 def _type_row(schema: Schema) -> str:
