@@ -145,7 +145,7 @@ def _plural(type_: str) -> str:
 def _scalar(schema: Schema, *, bounds: bool) -> str:
     names = {"object": "mapping", "string": "text", "boolean": "`true` or `false`"}
     types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
-    name = " or ".join(names.get(type_, type_) for type_ in types)
+    name = " or ".join(names.get(str(type_), str(type_)) for type_ in types)
     if bounds and {"minimum", "maximum"} <= schema.keys():
         return f"{name}, {schema['minimum']} to {schema['maximum']}"
     return name

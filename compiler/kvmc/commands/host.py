@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kvmc import files, intake
+from kvmc.commands.inputs import stops
 from kvmc.commands.result import Failure, Result
 from kvmc.diagnostics import Diagnostic, Outcome, Place, error
 from kvmc.report.style import printable
@@ -41,8 +42,10 @@ def _probe(options: argparse.Namespace) -> Result:
     if options.output is None:
         output = dump_host(probed.value)
         return Result(diagnostics=probed.diagnostics, document=to_json(probed.value), output=output)
+    if stops(probed.diagnostics, options):
+        return Result(diagnostics=probed.diagnostics, document=to_json(probed.value))
     target = Path(options.output)
-    host = _with_old_policy(probed.value, target)
+    host = _with_old_policy(probed.value, target, options.name)
     text = dump_host(host)
     said = _write(target, text)
     # The policy is older than the facts: what it names may be gone.
@@ -84,8 +87,11 @@ def _read_source(options: argparse.Namespace) -> Outcome[Host]:
     return reader(text.value.content, options.name or path.stem, str(path))
 
 
-def _with_old_policy(host: Host, target: Path) -> Host:
-    """Keep what a person wrote in a description that is probed anew: its policy and its name."""
+def _with_old_policy(host: Host, target: Path, name: str | None) -> Host:
+    """Keep what a person wrote in a description that is probed anew: its policy and its name.
+
+    A `name` that the command line gives is newer than the one in the file.
+    """
     if not files.is_there(target):
         return host
     old = _load(target)
@@ -98,7 +104,7 @@ def _with_old_policy(host: Host, target: Path) -> Host:
     before = old.value[1]
     # only libvirt knows its host-model, so that any other source leaves it as it was
     models = host.host_models or before.host_models
-    return replace(host, name=before.name, policy=before.policy, host_models=models)
+    return replace(host, name=name or before.name, policy=before.policy, host_models=models)
 
 
 def _write(target: Path, text: str) -> str:

@@ -76,6 +76,25 @@ def test_a_new_probe_keeps_policy_and_name_and_renews_the_facts() -> None:
     assert [cpu["id"] for cpu in shown["cpus"]] == [0, 1, 2]
 
 
+def test_a_name_on_the_command_line_is_newer_than_the_one_in_the_file() -> None:
+    _sysfs()
+    write(Path(), h=host("mine", POLICY, cores=1))
+    _probe("-o", "h.yaml", "--name", "other")
+    text = Path("h.yaml").read_text("utf-8")
+    assert "name: other\n" in text
+    assert 'reserved: "0"' in text
+
+
+def test_strict_writes_nothing_where_a_fact_is_doubtful() -> None:
+    _sysfs()
+    Path("captured/sys/devices/system/node/node0/distance").write_text("nothing\n")
+    plain = kvmc("host", "probe", "--sysfs", "captured")
+    assert (plain.code, "warning[" in plain.err) == (0, True)
+    ran = kvmc("host", "probe", "--sysfs", "captured", "-o", "h.yaml", "--strict")
+    assert ran.code == 1
+    assert not Path("h.yaml").exists()
+
+
 def test_a_probe_that_finds_nothing_new_leaves_the_file_alone() -> None:
     _sysfs()
     _probe("-o", "h.yaml")
