@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from kvmc.host.model import Host
     from kvmc.planner.held import Held
     from kvmc.planner.model import HostPlan, VmPlan
-    from kvmc.spec.model import Vm
+    from kvmc.spec.model import Threads, Vm
 
 each_seed = pytest.mark.parametrize("seed", range(120))
 
@@ -78,6 +79,52 @@ def test_adding_a_vm_moves_no_other(seed: int) -> None:
     for name, before in places(found).items():
         assert [p.cpus for p in places(after)[name].vcpus] == [p.cpus for p in before.vcpus]
     assert violations(after, _asked(after, one.vms), one.host) == [], told(one.host, one.vms)
+
+
+@each_seed
+def test_a_vm_that_asks_for_less_memory_moves_nobody(seed: int) -> None:
+    one = case(seed)
+    found, lock = locked(one.vms, one.host)
+    everyone = [vm for vm in one.vms if vm.name in places(found)]
+    smaller = [_with_half_the_memory(vm) for vm in everyone]
+    after = plan(smaller, one.host, lock.held)
+    assert after.unplaced == (), told(one.host, one.vms)
+    for name, before in places(found).items():
+        assert [p.cpus for p in places(after)[name].vcpus] == [p.cpus for p in before.vcpus]
+    assert violations(after, smaller, one.host) == [], told(one.host, one.vms)
+
+
+@each_seed
+def test_a_vm_that_asks_for_something_else_moves_no_other(seed: int) -> None:
+    one = case(seed)
+    found, lock = locked(one.vms, one.host)
+    everyone = [vm for vm in one.vms if vm.name in places(found)]
+    for vm in everyone:
+        other = _changed(vm)
+        after = plan([other if v is vm else v for v in everyone], one.host, lock.held)
+        for name, before in places(found).items():
+            if name != vm.name:
+                now = places(after)[name].vcpus
+                assert [p.cpus for p in now] == [p.cpus for p in before.vcpus]
+        asked = [other if v is vm else v for v in everyone]
+        assert violations(after, asked, one.host) == [], told(one.host, one.vms)
+
+
+def _with_half_the_memory(vm: Vm) -> Vm:
+    """Return the VM with half of its normal memory: pages are counted whole."""
+    cells = tuple(
+        replace(c, memory_kib=c.memory_kib // 2) if c.hugepages_kib is None else c
+        for c in vm.numa.cells
+    )
+    paged = vm.memory_backing.hugepages_kib is not None
+    whole = sum(c.memory_kib for c in cells) or (vm.memory_kib if paged else vm.memory_kib // 2)
+    return replace(vm, numa=replace(vm.numa, cells=cells), memory_kib=whole)
+
+
+def _changed(vm: Vm) -> Vm:
+    """Return the VM with another thread policy, which changes where it may be."""
+    turned: dict[Threads, Threads] = {"prefer": "isolate", "isolate": "prefer", "require": "prefer"}
+    return replace(vm, pin=replace(vm.pin, threads=turned[vm.pin.threads]))
 
 
 @each_seed

@@ -20,6 +20,7 @@ from kvmc.planner.notices import notices
 from kvmc.planner.refusal import refuse
 from kvmc.planner.search import search
 from kvmc.planner.setup import problem_of
+from kvmc.planner.staying import with_renewed
 from kvmc.planner.verify import breaches
 
 if TYPE_CHECKING:
@@ -43,16 +44,22 @@ class UnsoundPlanError(AssertionError):
 def plan_host(vms: Sequence[Vm], host: Host | None, held: Sequence[Held] = ()) -> Outcome[HostPlan]:
     """Place all VMs of a host together; the order of `vms` does not matter.
 
-    `held` is what the lock holds: VMs whose demand has not changed stay where they are, and lines
-    of VMs that are not in `vms` keep others away. The value is always there and holds every VM
-    that got a place; for each of the others there is an `Unplaced` and an error. `host` None is
-    for VMs that need none. Raises UnsoundPlanError where the plan fails its own verification.
+    `held` is what the lock holds: VMs whose demand has not changed stay where they are, the others
+    where their CPUs still do, and lines of VMs that are not in `vms` keep others away. The value is
+    always there and holds every VM that got a place; for each of the others there is an `Unplaced`
+    and an error. `host` None is for VMs that need none. Raises UnsoundPlanError where the plan
+    fails its own verification.
     """
     ordered = sorted(vms, key=lambda vm: vm.name)
     if host is None:
         return _hostless(ordered)
-    fleet = _fleet(ordered, host, held)
+    lines = with_renewed(ordered, host, held)
+    fleet = _fleet(ordered, host, lines)
     plans, solution = _attempt(fleet)
+    if len(plans) < len(fleet.sound) and lines != list(held):
+        # A VM that has changed and could stay may be in the way: it is the one that may move.
+        fleet = _fleet(ordered, host, held)
+        plans, solution = _attempt(fleet)
     placed = [(vm, plans[vm.name]) for vm in ordered if vm.name in plans]
     _verify(host, placed)
     missing = [vm for vm in fleet.sound if vm.name not in plans]
