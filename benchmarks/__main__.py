@@ -9,8 +9,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import cold, machine, openstack, placing, single, thousand
+from benchmarks import cold, hotspots, machine, openstack, placing, single, thousand
 from benchmarks.effort import FULL, QUICK
+from benchmarks.page import summary
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,6 +39,7 @@ def parts(effort: Effort, say: Callable[[str], None]) -> dict[str, Callable[[], 
         "refusals": lambda: [single.refusals(nova, effort)],
         "churn": lambda: [single.churn(nova, say)],
         "growth": lambda: [single.growth(nova, effort)],
+        "profile": lambda: [hotspots.section(effort, say)],
         "cold": lambda: [cold.section()],
         "specs": lambda: [thousand.section(effort.specs, effort.runs, say)],
     }
@@ -59,17 +61,13 @@ VERSIONS: list[str] = []
 
 def main() -> int:
     """Measure what was asked for, and write the page or print it."""
-    names = ("fleets", "cells", "refusals", "churn", "growth", "cold", "specs")
+    names = ("fleets", "cells", "refusals", "churn", "growth", "profile", "cold", "specs")
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a small sample")
     parser.add_argument("--only", action="append", choices=names, help="print, write nothing")
     parser.add_argument("-o", "--output", type=Path, default=PAGE, help="docs/benchmarks.md")
-    parser.add_argument("--profile", action="store_true", help="where kvmc spends time on specs")
     given = parser.parse_args()
     effort = QUICK if given.quick else FULL
-    if given.profile:
-        thousand.profile(effort.specs[0])
-        return 0
     gc.freeze()
     start = time.monotonic()
 
@@ -83,7 +81,8 @@ def main() -> int:
             measured += part()
     how = " BENCH=--quick" if given.quick else ""
     versions = machine.described(VERSIONS[0] if VERSIONS else "")
-    page = "\n".join([INTRO.format(how=how), versions + "\n", *(one.text() for one in measured)])
+    texts = [INTRO.format(how=how), versions + "\n", summary(measured)]
+    page = "\n".join([*texts, *(one.text() for one in measured)])
     if given.only:
         print(page)
     else:

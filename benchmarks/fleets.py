@@ -23,13 +23,17 @@ if TYPE_CHECKING:
 Verb = Literal["add", "remove"]
 
 SHAPES = {
-    "1x8x2, 1 node": "desktop",
-    "2x14x2, 2 nodes": "2x14x2",
-    "2x64x2, 8 nodes (NPS4)": "epyc",
-    "8x56x2, 8 nodes": "8x56x2",
-    "8x56x2, 16 nodes (SNC2)": "snc",
+    "1x8x2": "desktop",
+    "2x14x2": "2x14x2",
+    "2x64x2 NPS4": "epyc",
+    "8x56x2": "8x56x2",
+    "8x56x2 SNC2": "snc",
 }
 """What a host shape is called on the page -> its name in tests/support/fleets.py."""
+LEGEND = (
+    "Hosts are sockets x cores x threads: 16 CPUs on one node, 56 on two, 256 on eight (an EPYC "
+    "that is split in four a socket), 896 on eight, and 896 on sixteen (split in two a socket)."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from kvmc.planner.model import HostPlan
     from kvmc.spec.model import Vm
 
-PATIENCE = 30.0
-"""Wall-clock seconds that one plan may take before it counts as not made."""
+PATIENCE = 10.0
+"""CPU seconds that one plan may take before it counts as not made."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

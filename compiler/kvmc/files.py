@@ -1,4 +1,8 @@
-"""Files at the edge: finding specs and host descriptions, reading, and writing atomically."""
+"""Files at the edge: finding specs and host descriptions, reading, and writing atomically.
+
+Finding and reading goes without pathlib: it takes a third of Python's own start to import, and ten
+times as long for a name.
+"""
 
 from __future__ import annotations
 
@@ -10,17 +14,20 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from itertools import count
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kvmc.diagnostics import Diagnostic, Outcome, Place, error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    StrPath = str | os.PathLike[str]
 
 _SUFFIXES = (".yaml", ".yml")
 _HOME_FOLDERS = ("hosts", "vms")
 _PATIENCE_MS = 1000
+_AT_ONCE = 64 * 1024
 _MAX_READ = 4 * 1024 * 1024 + 1
 """One byte more than the source stage accepts, so that it can say that a file is too large."""
 
@@ -44,13 +51,29 @@ def read_inputs(paths: Sequence[str]) -> Outcome[tuple[Text, ...]]:
             if "-" not in texts:
                 texts["-"] = Text(name="<stdin>", content=_stdin())
             continue
-        ours = _is_ours(Path(path))
-        for file in _files_of(Path(path)):
+        searched = tidy(path)
+        ours = _is_ours(searched)
+        for file in _files_of(searched):
             read = read_text(file)
             diagnostics += read.diagnostics
-            if read.value is not None and (ours(file.parent) or _says_kvmc(read.value)):
+            if read.value is not None and (ours(_folder_of(file)) or _says_kvmc(read.value)):
                 texts.setdefault(real(file), read.value)
     return Outcome(tuple(sorted(texts.values(), key=lambda t: t.name)), tuple(diagnostics))
+
+
+def tidy(path: str) -> str:
+    """Return a path without `.` and doubled slashes, as pathlib writes it."""
+    root = path[: len(path) - len(path.lstrip("/"))]
+    parts = (part for part in path.split("/") if part not in ("", "."))
+    return (root if root == "//" else root[:1]) + "/".join(parts) or "."
+
+
+def _folder_of(file: str) -> str:
+    return os.path.dirname(file) or "."
+
+
+def _within(folder: str, name: str) -> str:
+    return name if folder == "." else os.path.join(folder, name)
 
 
 def _stdin() -> bytes:
@@ -58,37 +81,32 @@ def _stdin() -> bytes:
     return sys.stdin.buffer.read(_MAX_READ) if sys.stdin is not None else b""
 
 
-def is_there(path: Path) -> bool:
+def is_there(path: StrPath) -> bool:
     """Whether something has this name, a link that leads nowhere included."""
-    return os.path.lexists(path)  # Path.exists raises for a name that is too long
+    return os.path.lexists(path)
 
 
-def _is_dir(path: Path) -> bool:
-    """Whether it is a folder; a name that the system refuses is none, and is told when read."""
-    try:
-        return path.is_dir()
-    except OSError:
-        return False
-
-
-def read_text(file: Path) -> Outcome[Text]:
+def read_text(file: StrPath) -> Outcome[Text]:
     """Read a YAML file, up to a little over 4 MiB; KV190 where it cannot be read."""
     return read_file(file, _MAX_READ)
 
 
-def read_file(file: Path, limit: int = 256 * 1024 * 1024) -> Outcome[Text]:
+def read_file(file: StrPath, limit: int = 256 * 1024 * 1024) -> Outcome[Text]:
     """Read any file up to a limit in bytes; KV190 where it cannot be read."""
     try:
-        with open(file, "rb", opener=_opened) as stream:
-            return Outcome(Text(name=str(file), content=stream.read(limit)))
+        handle = _opened(file)
+        try:
+            return Outcome(Text(name=str(file), content=_content(handle, limit)))
+        finally:
+            os.close(handle)
     except OSError as reason:
         text = reason.strerror or "cannot be read"
         return Outcome(None, (error("KV190", text.lower(), Place(file=str(file))),))
 
 
-def _opened(path: str, flags: int) -> int:
+def _opened(path: StrPath) -> int:
     """Open a file; a pipe that nobody has opened for writing is not waited for without end."""
-    handle = os.open(path, flags | os.O_NONBLOCK)
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     try:
         if stat.S_ISREG(os.fstat(handle).st_mode):
             return handle
@@ -99,6 +117,15 @@ def _opened(path: str, flags: int) -> int:
         os.close(handle)
         raise
     return handle
+
+
+def _content(handle: int, limit: int) -> bytes:
+    """Read to the end or the limit; without io's objects, which take as long as the reading."""
+    parts: list[bytes] = []
+    while limit > 0 and (part := os.read(handle, min(limit, _AT_ONCE))):
+        parts.append(part)
+        limit -= len(part)
+    return b"".join(parts)
 
 
 def _await_writer(pipe: int) -> None:
@@ -116,25 +143,26 @@ def _await_writer(pipe: int) -> None:
     raise OSError(errno.EPIPE, "a pipe that nobody writes to")
 
 
-def _files_of(path: Path) -> Iterator[Path]:
-    if not _is_dir(path):
+def _files_of(path: str) -> Iterator[str]:
+    if not os.path.isdir(path):
         yield path
         return
-    closed: list[Path] = []
-    for folder, folders, names in os.walk(path, onerror=lambda e: closed.append(Path(e.filename))):
+    closed: list[str] = []
+    for folder, folders, names in os.walk(path, onerror=lambda e: closed.append(e.filename)):
         folders[:] = sorted(f for f in folders if not f.startswith("."))
-        found = (Path(folder) / name for name in sorted(names) if _is_yaml(name))
+        here = tidy(folder)
+        found = (_within(here, name) for name in sorted(names) if _is_yaml(name))
         yield from filter(_is_readable, found)
     # A folder that may not be searched is told when it is read, like any other file.
-    yield from closed
+    yield from map(tidy, closed)
 
 
-def _is_readable(file: Path) -> bool:
+def _is_readable(file: str) -> bool:
     """Whether it is a file, or a link that leads nowhere, which is told when read.
 
     A pipe or a device met by chance would be waited for without end.
     """
-    return file.is_file() or not file.exists()
+    return os.path.isfile(file) or not os.path.exists(file)
 
 
 def _is_yaml(name: str) -> bool:
@@ -145,19 +173,20 @@ def _is_yaml(name: str) -> bool:
     )
 
 
-def _is_ours(searched: Path) -> Callable[[Path], bool]:
+def _is_ours(searched: str) -> Callable[[str], bool]:
     """Return what tells whether all files of a folder met below `searched` are kvmc's.
 
     Only folders within the one searched count: a checkout may lie below somebody's /srv/hosts. A
     file that was named itself always is.
     """
-    if not _is_dir(searched):
+    if not os.path.isdir(searched):
         return lambda _: True
-    home = without_links(searched).name in _HOME_FOLDERS
+    home = os.path.basename(os.path.realpath(searched)) in _HOME_FOLDERS
+    outside = 0 if searched == "." else len(searched)
 
     @cache
-    def ours(folder: Path) -> bool:
-        return home or not set(_HOME_FOLDERS).isdisjoint(folder.relative_to(searched).parts)
+    def ours(folder: str) -> bool:
+        return home or not set(_HOME_FOLDERS).isdisjoint(folder[outside:].split("/"))
 
     return ours
 
@@ -166,71 +195,72 @@ def _says_kvmc(text: Text) -> bool:
     return text.content.startswith(b"kvmc:") or b"\nkvmc:" in text.content
 
 
-def _real_path() -> Callable[[Path], str]:
-    """Return Path.resolve for many files of few folders, each of which it resolves only once."""
+def _real_path() -> Callable[[str], str]:
+    """Return os.path.realpath for many files of few folders, each of which it asks about once."""
+    real_folder = cache(os.path.realpath)
 
-    @cache
-    def real_folder(folder: Path) -> Path:
-        return without_links(folder)
-
-    def real(file: Path) -> str:
-        whole = without_links(file) if file.is_symlink() else real_folder(file.parent) / file.name
-        return str(whole)
+    def real(file: str) -> str:
+        if os.path.islink(file):
+            return os.path.realpath(file)
+        return os.path.join(real_folder(_folder_of(file)), os.path.basename(file))
 
     return real
 
 
 def without_links(path: Path) -> Path:
     """Return the path without links; one that runs in a circle stays where it is met."""
-    return Path(os.path.realpath(path))
+    return type(path)(os.path.realpath(path))
 
 
-def host_files(first_path: str) -> tuple[Path, ...]:
+def host_files(first_path: str) -> tuple[str, ...]:
     """Return the YAML files of the nearest hosts/: in the first PATH, beside it, or above it.
 
     The search ends at the repository's root (the folder that holds .git); outside of a repository
-    it goes one folder up, from vms/ to the hosts/ beside it.
+    it ends at the working directory, or one folder up, from vms/ to the hosts/ beside it.
     """
-    start = Path.cwd() if first_path == "-" else Path(first_path)
-    base = start if _is_dir(start) else start.parent
-    if not _is_dir(base):
+    start = "." if first_path == "-" else tidy(first_path)
+    base = start if os.path.isdir(start) else _folder_of(start)
+    if not os.path.isdir(base):
         return ()
     for folder in _upwards(base):
-        hosts = folder / "hosts"
-        if _is_dir(hosts):
+        hosts = _within(folder, "hosts")
+        if os.path.isdir(hosts):
             return _yaml_in(hosts)
     return ()
 
 
-def _yaml_in(folder: Path) -> tuple[Path, ...]:
+def _yaml_in(folder: str) -> tuple[str, ...]:
     try:
-        files = (folder / name for name in sorted(os.listdir(folder)) if _is_yaml(name))  # noqa: PTH208 (raises at once)
+        files = (_within(folder, name) for name in sorted(os.listdir(folder)) if _is_yaml(name))
         return tuple(filter(_is_readable, files))
     except OSError:
         return (folder,)  # which is told when it is read
 
 
-def _upwards(base: Path) -> Iterator[Path]:
-    """Yield the folder, its parent, and inside a repository every parent up to its root."""
-    resolved = without_links(base)
-    folders = (resolved, *resolved.parents)
-    root = next((i for i, folder in enumerate(folders) if (folder / ".git").exists()), 1)
+def _upwards(base: str) -> Iterator[str]:
+    """Yield the folder and its parents up to the repository's root (see `host_files`)."""
+    folders = [os.path.realpath(base)]
+    while (parent := os.path.dirname(folders[-1])) != folders[-1]:
+        folders.append(parent)
+    here = os.path.realpath(".")
+    last = max(1, folders.index(here)) if here in folders else 1
+    root = next((i for i, f in enumerate(folders) if os.path.exists(os.path.join(f, ".git"))), last)
     yield from (_shortest(folder) for folder in folders[: root + 1])
 
 
-def _shortest(folder: Path) -> Path:
-    relative = Path(os.path.relpath(folder))
-    return relative if len(str(relative)) <= len(str(folder)) else folder
+def _shortest(folder: str) -> str:
+    relative = os.path.relpath(folder)
+    return relative if len(relative) <= len(folder) else folder
 
 
 def read_base(spec_file: str, base: str) -> Outcome[bytes]:
     """Read the domain XML that a spec's `base:` names, relative to the spec's folder."""
-    folder = Path.cwd() if spec_file == "<stdin>" else Path(spec_file).parent
-    read = read_file(folder / base, _MAX_READ)
+    folder = "." if spec_file == "<stdin>" else _folder_of(spec_file)
+    read = read_file(tidy(_within(folder, base)), _MAX_READ)
     return Outcome(read.value.content if read.value else None, read.diagnostics)
 
 
-def write_atomically(target: Path, text: str, *, durable: bool = True) -> bool:
+def write_atomically(target: StrPath, text: str, *, durable: bool = True) -> bool:
     """Write the text, whole or not at all; return False where it already was the content.
 
     Raises OSError. The temporary file stands beside the target, so that the rename is atomic.
@@ -238,38 +268,41 @@ def write_atomically(target: Path, text: str, *, durable: bool = True) -> bool:
     4 ms a file, and what can be built again does not need it.
     """
     content = text.encode()
-    if not target.name:
+    path = tidy(os.fspath(target))
+    if os.path.basename(path) in ("", "."):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-    if _is_special(target):
-        return _write_into(target, content)
-    if target.is_file() and target.read_bytes() == content:
+    if _is_special(path):
+        return _write_into(path, content)
+    if _holds(path, content):
         return False
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = _beside(target)
+    if not os.path.isdir(_folder_of(path)):
+        os.makedirs(_folder_of(path), exist_ok=True)
+    handle, temporary = _beside(path)
     try:
         with os.fdopen(handle, "wb") as stream:
             stream.write(content)
             stream.flush()
             if durable:
                 os.fsync(stream.fileno())
-        temporary.replace(target)
+        os.replace(temporary, path)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            os.unlink(temporary)
         raise
     return True
 
 
-def _is_special(target: Path) -> bool:
+def _is_special(target: StrPath) -> bool:
     """Whether a rename would do harm: a device, a pipe, or a name such as /dev/stdout."""
     try:
-        mode = target.lstat().st_mode
+        mode = os.lstat(target).st_mode
     except OSError:
         return False
     plain = stat.S_ISREG(mode) or stat.S_ISDIR(mode) or stat.S_ISLNK(mode)
-    return not plain or os.path.abspath(target).startswith("/dev/")  # noqa: PTH100 (no links)
+    return not plain or os.path.abspath(target).startswith("/dev/")
 
 
-def _write_into(target: Path, content: bytes) -> bool:
+def _write_into(target: str, content: bytes) -> bool:
     """Write to a device or to a pipe that somebody reads; raises OSError."""
     handle = os.open(target, os.O_WRONLY | os.O_NONBLOCK)
     os.set_blocking(handle, True)
@@ -278,13 +311,22 @@ def _write_into(target: Path, content: bytes) -> bool:
     return True
 
 
-def _beside(target: Path) -> tuple[int, Path]:
+def _holds(path: str, content: bytes) -> bool:
+    """Whether a file has this content; raises OSError where it cannot be read."""
+    if not os.path.isfile(path):
+        return False
+    with open(path, "rb") as stream:
+        return stream.read() == content
+
+
+def _beside(target: str) -> tuple[int, str]:
     """Create a new file beside the target, with the mode that the umask leaves.
 
     No tempfile.mkstemp: it takes as long as all the rest of writing, for a mode to be changed.
     """
+    folder, name = os.path.split(target)
     for attempt in count():
-        path = target.with_name(f".{target.name}.{os.getpid()}-{attempt}")
+        path = os.path.join(folder, f".{name}.{os.getpid()}-{attempt}")
         with suppress(FileExistsError):  # left by a process of this id that was killed
             return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), path
     raise AssertionError  # count() has no end
@@ -295,5 +337,5 @@ def unique(texts: Iterable[Text]) -> tuple[Text, ...]:
     found: dict[str, Text] = {}
     real = _real_path()
     for text in texts:
-        found.setdefault(real(Path(text.name)), text)
+        found.setdefault(real(text.name), text)
     return tuple(found.values())

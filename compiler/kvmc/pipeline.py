@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from kvmc.cores import share_out
-from kvmc.diagnostics import Diagnostic, Outcome, error
+from kvmc.cores import in_turns, share_out
+from kvmc.diagnostics import Diagnostic, Outcome
+from kvmc.homes import VMS_WORTH_A_FORK, by_home, heard, say_where_they_fit
 from kvmc.planner.model import HostPlan, Plan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
+    from kvmc.homes import Tell
     from kvmc.host.model import Host
     from kvmc.intake import Repository
     from kvmc.planner.held import Held
@@ -20,21 +22,8 @@ if TYPE_CHECKING:
     from kvmc.render.model import Artifact, Job
     from kvmc.spec.model import Vm
 
-
 _LEAST = 50
 """Artefacts that are worth a fork: it takes 5 ms, and they take 50."""
-
-
-def needs_host(vm: Vm, forced: str | None) -> bool:
-    """Whether a VM is placed on a host at all (contract section 6, "VMs that need no host")."""
-    if vm.pin.strategy == "none":
-        return False
-    return vm.pin.strategy != "manual" or (forced or vm.host) is not None
-
-
-def homeless(vms: Iterable[Vm], hosts: Sequence[Host], forced: str | None) -> bool:
-    """Whether some VM must go to this machine: it names no host and there is no description."""
-    return any(needs_host(vm, forced) and not (forced or vm.host) and not hosts for vm in vms)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,56 +58,62 @@ class Wishes:
     """Whether the VMs are all there are, so that what the lock holds for others is gone."""
 
 
-def plan(repository: Repository, wishes: Wishes) -> Outcome[Planned]:
-    """Find each VM's host, and plan every host that got one, with what its lock holds."""
-    by_name = {host.name: host for host in repository.hosts}
-    groups: dict[str | None, list[Vm]] = {}
-    diagnostics: list[Diagnostic] = []
-    undecided: list[Vm] = []
-    for vm in repository.vms:
-        home = _home(vm, by_name, wishes.forced)
-        diagnostics += home.diagnostics
-        if home.value is not None:
-            group = groups.setdefault(home.value or None, [])
-            twin = next((other for other in group if other.name == vm.name), None)
-            diagnostics += [_twice(vm, twin, home.value)] if twin else []
-            group += [] if twin else [vm]
-        elif not home.diagnostics:
-            undecided.append(vm)
-    diagnostics += _say_where_they_fit(undecided, by_name, groups)
+def plan(
+    repository: Repository, wishes: Wishes, tell: Tell = lambda _done, _total: None
+) -> Outcome[Planned]:
+    """Find each VM's host, and plan every host that got one, with what its lock holds.
+
+    `tell` hears how many hosts are done of how many; many at once are shared out over the cores.
+    """
+    hosts = {host.name: host for host in repository.hosts}
+    groups, undecided, diagnostics = by_home(repository.vms, hosts, wishes.forced)
+    diagnostics += say_where_they_fit(undecided, hosts, groups, tell)
     if wishes.whole:
         for locked in repository.locks:
-            groups.setdefault(locked, [])
+            groups.setdefault(locked, {})
+    tasks: list[_Task] = []
+    for name in sorted(groups, key=lambda n: n or ""):
+        host, lock = (hosts[name], repository.locks.get(name)) if name else (None, None)
+        task = _task(groups[name], host, lock, wishes)
+        diagnostics += task.diagnostics
+        tasks += [task.value] if task.value else []
     plans: list[HostPlan] = []
     locks: dict[str, tuple[Lock, Changes]] = {}
-    for name in sorted(groups, key=lambda n: n or ""):
-        host, lock = (by_name[name], repository.locks.get(name)) if name else (None, None)
-        found = _plan_one(groups[name], host, lock, wishes)
+    for one, found in zip(tasks, _planned(tasks, tell), strict=True):
         diagnostics += found.diagnostics
         if found.value is not None:
-            plans.append(found.value[0])
-            if name and found.value[1]:
-                locks[name] = found.value[1]
-    by_key = {(name, vm.name): vm for name, group in groups.items() for vm in group}
+            complete, lock_, said = _locked(one, found.value, wishes)
+            plans.append(complete)
+            locks |= {lock_[0].host: lock_} if lock_ else {}
+            diagnostics += said
+    by_key = {(name, vm.name): vm for name, group in groups.items() for vm in group.values()}
     planned = Planned(plan=Plan(hosts=tuple(plans)), vms=by_key, locks=locks)
     return Outcome(planned, tuple(diagnostics))
 
 
-def _plan_one(
-    vms: Sequence[Vm], host: Host | None, lock: Lock | None, wishes: Wishes
-) -> Outcome[tuple[HostPlan, tuple[Lock, Changes] | None]]:
-    """Plan one host with its lock; no value where the lock cannot be built upon."""
-    from kvmc.planner.plan import plan_host
-    from kvmc.planner.relock import check_lock, check_undeclared, mark_moved, relock, say_changes
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Task:
+    """All that the plan of one host depends on."""
 
-    names = {vm.name: vm for vm in vms}
+    vms: Mapping[str, Vm]
+    host: Host | None
+    lock: Lock | None
+    held: tuple[Held, ...]
+
+
+def _task(
+    vms: Mapping[str, Vm], host: Host | None, lock: Lock | None, wishes: Wishes
+) -> Outcome[_Task]:
+    """Return what is to be planned; no value where the lock cannot be built upon."""
+    from kvmc.planner.relock import check_lock, check_undeclared
+
     held = list(lock.held) if lock else []
     if wishes.whole:
-        held = [line for line in held if line.name in names]
+        held = [line for line in held if line.name in vms]
     if wishes.replan:
-        held = [line for line in held if line.name not in names]
+        held = [line for line in held if line.name not in vms]
     elif lock is not None and host is not None:
-        wrong = check_lock(replace(lock, held=tuple(held)), host, vms)
+        wrong = check_lock(replace(lock, held=tuple(held)), host, tuple(vms.values()))
         if wrong:
             return Outcome(None, wrong)
     domains = wishes.undeclared.get(host.name, ()) if host else ()
@@ -126,58 +121,45 @@ def _plan_one(
         clash = tuple(check_undeclared(held, domains, host, lock.place if lock else None))
         if clash:
             return Outcome(None, clash)
-    planned = plan_host(vms, host, [*held, *domains])
-    if planned.value is None or host is None:
-        return Outcome((planned.value, None) if planned.value else None, planned.diagnostics)
-    after, changes = relock(planned.value, names, lock, whole=wishes.whole)
-    marked = mark_moved(planned.value, changes)
-    said: tuple[Diagnostic, ...] = ()
-    if host.place is not None:
-        said = tuple(say_changes(changes, marked, lock, names, replan=wishes.replan))
-    return Outcome((marked, (after, changes)), (*planned.diagnostics, *said))
+    return Outcome(_Task(vms=vms, host=host, lock=lock, held=(*held, *domains)))
 
 
-def _twice(vm: Vm, other: Vm, host: str) -> Diagnostic:
-    """Return the error for two VMs of one name that only meet now that their hosts are known."""
-    where = f"on host '{host}'" if host else "without a host"
-    message = f"VM '{vm.name}' {where} is already in {other.place.file}"
-    hint = "give each VM of a host its own name"
-    return error("KV361", message, vm.place.at("name"), hint=hint)
+def _planned(tasks: Sequence[_Task], tell: Tell) -> list[Outcome[HostPlan]]:
+    """Plan every host, the ones with most VMs first: they decide how long all of it takes."""
+    # Here, so that no fork imports it once more.
+    import kvmc.planner.plan  # noqa: F401
+
+    order = sorted(range(len(tasks)), key=lambda n: -len(tasks[n].vms))
+    workers = sum(len(task.vms) for task in tasks) // VMS_WORTH_A_FORK
+    said = heard(tell, len(tasks))
+    found = in_turns(_plan_one, [tasks[n] for n in order], workers, said)
+    by_task = dict(zip(order, found, strict=True))
+    return [by_task[n] for n in range(len(tasks))]
 
 
-def _home(vm: Vm, hosts: Mapping[str, Host], forced: str | None) -> Outcome[str]:
-    """Return the name of the VM's host, "" for none; no value where several would do."""
-    if not needs_host(vm, forced):
-        return Outcome("")
-    name = forced or vm.host or (next(iter(hosts)) if len(hosts) == 1 else None)
-    if name is None:
-        return Outcome(None)
-    if name in hosts:
-        return Outcome(name)
-    known = f"known are {', '.join(sorted(hosts))}" if hosts else "there is no hosts/ folder"
-    hint = f"{known}; `kvmc host probe -o hosts/{name}.yaml` on that machine writes one"
-    message = f"no description of the host {name} that {vm.name} is for"
-    return Outcome(None, (error("KV460", message, vm.place.at("host"), hint=hint),))
-
-
-def _say_where_they_fit(
-    vms: Iterable[Vm], hosts: Mapping[str, Host], groups: Mapping[str | None, Sequence[Vm]]
-) -> list[Diagnostic]:
-    """Return an error for each VM that could go to several hosts, naming those with room."""
+def _plan_one(task: _Task) -> Outcome[HostPlan]:
+    """Return a host's plan without the host, which would be the most of what a fork sends."""
     from kvmc.planner.plan import plan_host
 
-    found: list[Diagnostic] = []
-    for vm in vms:
-        fits = [
-            name
-            for name, host in sorted(hosts.items())
-            if (trial := plan_host([*groups.get(name, ()), vm], host).value) and not trial.unplaced
-        ]
-        where = f"it would fit on {', '.join(fits)}" if fits else "it would fit on none of them"
-        message = f"{vm.name} names no host, and there are {len(hosts)}: {where}"
-        hint = f"say `host: {(fits or sorted(hosts))[0]}` in the spec, or --host"
-        found.append(error("KV461", message, vm.place, hint=hint))
-    return found
+    found = plan_host(tuple(task.vms.values()), task.host, task.held)
+    return Outcome(found.value and replace(found.value, host=None), found.diagnostics)
+
+
+def _locked(
+    task: _Task, bare: HostPlan, wishes: Wishes
+) -> tuple[HostPlan, tuple[Lock, Changes] | None, tuple[Diagnostic, ...]]:
+    """Return the plan with its host, the lock that it makes, and what there is to say of that."""
+    from kvmc.planner.relock import mark_moved, relock, say_changes
+
+    planned = replace(bare, host=task.host)
+    if task.host is None:
+        return planned, None, ()
+    after, changes = relock(planned, task.vms, task.lock, whole=wishes.whole)
+    marked = mark_moved(planned, changes)
+    said: tuple[Diagnostic, ...] = ()
+    if task.host.place is not None:
+        said = tuple(say_changes(changes, marked, task.lock, task.vms, replan=wishes.replan))
+    return marked, (after, changes), said
 
 
 def jobs(

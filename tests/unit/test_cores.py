@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,6 +66,88 @@ def test_a_bug_shows_as_it_always_does_and_no_fork_is_left() -> None:
     before = _children()
     with pytest.raises(ZeroDivisionError):
         cores.share_out(_fails_at_nine, range(10), 1)
+    assert _children() <= before
+
+
+def _squared(item: int) -> tuple[int, int]:
+    time.sleep(0.002)
+    return os.getpid(), item * item
+
+
+@pytest.mark.parametrize("size", [2, 3, 50])
+def test_turns_come_back_in_their_order(size: int) -> None:
+    told: list[int] = []
+    found = cores.in_turns(_squared, range(size), 3, told.append)
+    assert [square for _, square in found] == [n * n for n in range(size)]
+    assert len({pid for pid, _ in found}) <= 3
+    assert told == sorted(told)
+    assert all(0 <= done <= size for done in told)
+
+
+def _long_here(_: int) -> int:
+    while os.getpid() == PARENT and not _children_are_done():
+        time.sleep(0.01)
+    return os.getpid()
+
+
+def _children_are_done() -> bool:
+    return all(_state(child) == "Z" for child in _children())
+
+
+def _state(pid: str) -> str:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return "Z"
+
+
+def test_who_is_free_takes_the_next_turn() -> None:
+    found = cores.in_turns(_long_here, range(20), 2, lambda _: None)
+    assert found.count(PARENT) == 1
+
+
+def test_one_worker_takes_all_turns_here_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[int] = []
+    assert {pid for pid, _ in cores.in_turns(_squared, range(3), 1, told.append)} == {PARENT}
+    assert told == [1, 2, 3]
+    monkeypatch.setattr(cores, "_alone", lambda: False)
+    assert {pid for pid, _ in cores.in_turns(_squared, range(3), 3, told.append)} == {PARENT}
+    assert cores.in_turns(_squared, (), 3, told.append) == []
+
+
+def _dies_at_its_turn(item: int) -> int:
+    if os.getpid() != PARENT:
+        os._exit(3)
+    return item
+
+
+def test_the_turns_of_a_fork_that_died_are_done_here() -> None:
+    found = cores.in_turns(_dies_at_its_turn, range(10), 4, lambda _: None)
+    assert found == list(range(10))
+
+
+def _fails_at_its_turn(item: int) -> float:
+    return 1 / (9 - item)
+
+
+def test_a_bug_in_a_turn_shows_as_it_always_does_and_no_fork_is_left() -> None:
+    before = _children()
+    with pytest.raises(ZeroDivisionError):
+        cores.in_turns(_fails_at_its_turn, range(10), 4, lambda _: None)
+    assert _children() <= before
+
+
+def _interrupted_here(_: int) -> None:
+    if os.getpid() == PARENT:
+        raise KeyboardInterrupt
+    time.sleep(60)
+
+
+def test_an_interrupt_ends_the_forks_at_once() -> None:
+    before, start = _children(), time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        cores.in_turns(_interrupted_here, range(10), 4, lambda _: None)
+    assert time.monotonic() - start < 30
     assert _children() <= before
 
 

@@ -7,6 +7,8 @@ import stat
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kvmc import files
 from kvmc.files import Text, host_files, read_inputs, unique, write_atomically
@@ -26,6 +28,11 @@ def _put(*names: str, text: str = "kvmc: v1\n") -> None:
 
 def _names(*paths: str) -> list[str]:
     return [text.name for text in read_inputs(paths).value or ()]
+
+
+@given(st.text("/.a", max_size=9))
+def test_a_tidy_path_is_what_pathlib_makes_of_it(path: str) -> None:
+    assert files.tidy(path) == str(Path(path))
 
 
 def test_a_folder_is_searched_to_the_bottom_and_sorted() -> None:
@@ -126,7 +133,7 @@ def test_no_more_of_a_huge_file_is_read_than_tells_that_it_is_huge() -> None:
 )
 def test_hosts_is_found_in_beside_or_above_up_to_the_repositorys_root(start: str) -> None:
     _put("vms/a.yaml", "vms/deep/b.yaml", "hosts/h.yaml", ".git/config")
-    assert [path.name for path in host_files(start)] == ["h.yaml"]
+    assert [Path(path).name for path in host_files(start)] == ["h.yaml"]
 
 
 def test_hosts_beyond_the_repositorys_root_is_someone_elses() -> None:
@@ -135,20 +142,30 @@ def test_hosts_beyond_the_repositorys_root_is_someone_elses() -> None:
     assert host_files("repo") == ()
 
 
-def test_outside_of_a_repository_the_search_ends_beside_the_folder() -> None:
-    _put("hosts/h.yaml", "one/a.yaml", "one/two/b.yaml")
-    assert [p.name for p in host_files("one")] == ["h.yaml"]
-    assert host_files("one/two") == ()
+def test_outside_of_a_repository_the_search_ends_where_we_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _put("hosts/h.yaml", "one/two/three/a.yaml")
+    assert [Path(p).name for p in host_files("one/two/three/a.yaml")] == ["h.yaml"]
+    monkeypatch.chdir(tmp_path / "one")
+    assert host_files("two/three") == ()
+
+
+def test_outside_of_a_repository_hosts_may_be_beside_where_we_are() -> None:
+    _put("hosts/h.yaml", "vms/a.yaml", "vms/deep/b.yaml")
+    os.chdir("vms")
+    assert [Path(p).name for p in host_files(".")] == ["h.yaml"]
+    assert host_files("deep") == ()
 
 
 def test_the_nearest_hosts_wins() -> None:
     _put("hosts/far.yaml", "team/hosts/near.yaml", "team/vms/a.yaml", ".git/config")
-    assert [p.name for p in host_files("team/vms")] == ["near.yaml"]
+    assert [Path(p).name for p in host_files("team/vms")] == ["near.yaml"]
 
 
 def test_hosts_holds_no_locks_and_no_hidden_files() -> None:
     _put("hosts/h.yaml", "hosts/h.lock.yaml", "hosts/.h.yaml.swp.yaml", "hosts/notes.txt")
-    assert [p.name for p in host_files(".")] == ["h.yaml"]
+    assert [Path(p).name for p in host_files(".")] == ["h.yaml"]
 
 
 def test_texts_read_twice_are_one() -> None:

@@ -6,7 +6,7 @@ from itertools import permutations
 
 import pytest
 
-from kvmc import intake, pipeline
+from kvmc import homes, intake, pipeline
 from kvmc.diagnostics import Place, error
 from kvmc.files import Text
 from kvmc.intake import Repository
@@ -138,7 +138,7 @@ def test_this_machine_is_wanted_only_where_nothing_else_is(
     files: dict[str, str], expected: bool
 ) -> None:
     repository = _read(**files)
-    assert pipeline.homeless(repository.vms, repository.hosts, None) is expected
+    assert homes.homeless(repository.vms, repository.hosts, None) is expected
 
 
 def test_where_it_would_fit_counts_what_the_host_has_already() -> None:

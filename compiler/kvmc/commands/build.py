@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kvmc import files, pipeline
@@ -50,9 +49,9 @@ def run(options: argparse.Namespace, _view: View) -> Result:
         return read.result(document=_document(()))
     artifacts = built.value or ()
     if options.output is not None:
-        said, failed = _write(Path(options.output), artifacts)
+        said, failed = _write(files.tidy(options.output), artifacts)
         if not failed:  # a lock that nothing was built from would be half of the work
-            locked, failed = inputs.write_locks(read, planned)
+            locked, failed = inputs.write_locks(read, planned, locked=options.locked)
             said += locked
         read = replace(read, diagnostics=tuple(d for d in read.diagnostics if d.code != "KV527"))
         return read.result(failed, document=_document(artifacts), said=said)
@@ -68,25 +67,25 @@ def _document(artifacts: Iterable[Artifact]) -> dict[str, object]:
     return {"kvmc": "v1", "kind": "build", "artifacts": rendered}
 
 
-def _write(folder: Path, artifacts: Iterable[Artifact]) -> tuple[str, tuple[Diagnostic, ...]]:
+def _write(folder: str, artifacts: Iterable[Artifact]) -> tuple[str, tuple[Diagnostic, ...]]:
     """Write every artefact; return what was done, in words, and what could not be."""
     said = ""
     within = cache(lambda parent: _within(parent, folder))
     for artifact in artifacts:
-        target = folder / artifact.name
-        if not within(target.parent):
+        target = os.path.join(folder, artifact.name)
+        if not within(os.path.dirname(target)):
             text = f"a link there leads out of {folder}, where nothing is written"
-            return said, (error("KV192", text, Place(file=str(target))),)
+            return said, (error("KV192", text, Place(file=target)),)
         try:
             changed = files.write_atomically(target, artifact.text, durable=False)
         except OSError as reason:
             text = (reason.strerror or "cannot be written").lower()
-            return said, (error("KV192", text, Place(file=str(target))),)
-        said += f"{'wrote' if changed else 'unchanged'} {printable(str(target))}\n"
+            return said, (error("KV192", text, Place(file=target)),)
+        said += f"{'wrote' if changed else 'unchanged'} {printable(target)}\n"
     return said, ()
 
 
-def _within(inner: Path, folder: Path) -> bool:
+def _within(inner: str, folder: str) -> bool:
     """Whether a folder, or what it is a link to, lies below another one or is the same."""
     top, real = os.path.realpath(folder), os.path.realpath(inner)
     return real == top or os.path.commonpath((top, real)) == top

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 
 _MAX_XML = 16 * 1024 * 1024
 """Bytes; the largest machines' hwloc XML has 2 MiB, and in memory it is 30 times that."""
+_POLICY = re.compile(
+    r"(?:^#(?! yaml-language-server).*\n)*^policy:.*(?:\n(?:[ \t#].*)?)*", re.MULTILINE
+)
+"""The policy of a host file, with the comments in it and right above it."""
 
 
 def run(options: argparse.Namespace, view: View) -> Result:
@@ -46,7 +51,7 @@ def _probe(options: argparse.Namespace) -> Result:
         return Result(diagnostics=probed.diagnostics, document=to_json(probed.value))
     target = Path(options.output)
     host = _with_old_policy(probed.value, target, options.name)
-    text = dump_host(host)
+    text = _with_their_words(dump_host(host), host, target)
     said = _write(target, text)
     # The policy is older than the facts: what it names may be gone.
     return Result(
@@ -107,6 +112,20 @@ def _with_old_policy(host: Host, target: Path, name: str | None) -> Host:
     return replace(host, name=name or before.name, policy=before.policy, host_models=models)
 
 
+def _with_their_words(text: str, host: Host, target: Path) -> str:
+    """Return `text` with the policy as it stands in the file, comments and all.
+
+    Where that would not say the same (an alias into the facts, say) the policy is written anew.
+    """
+    old = files.read_text(target)
+    words = old.value and _POLICY.search(old.value.content.decode().replace("\r\n", "\n"))
+    if not words:
+        return text
+    kept = _POLICY.sub("", text) + words[0].rstrip() + "\n"
+    read = _loaded(files.Text(name=str(target), content=kept.encode()))
+    return kept if read.value is not None and read.value[1] == host else text
+
+
 def _write(target: Path, text: str) -> str:
     try:
         changed = files.write_atomically(target, text)
@@ -140,14 +159,16 @@ def _shown(host: Host | None, diagnostics: tuple[Diagnostic, ...], view: View) -
 def _load(path: Path) -> Outcome[tuple[intake.Repository, Host]]:
     """Read a host YAML; located diagnostics, and a value only where it is one whole host."""
     text = files.read_text(path)
-    if text.value is None:
-        return Outcome(None, text.diagnostics)
-    checked = intake.check((text.value,))
+    return Outcome(None, text.diagnostics) if text.value is None else _loaded(text.value)
+
+
+def _loaded(text: files.Text) -> Outcome[tuple[intake.Repository, Host]]:
+    checked = intake.check((text,))
     repository = checked.value or intake.Repository()
     found = intake.report(checked.diagnostics, repository)
     if any(d.is_error for d in found):
         return Outcome(None, found)
     if len(repository.hosts) != 1:
         message = f"{len(repository.hosts)} host documents where one is wanted"
-        return Outcome(None, (*found, error("KV191", message, Place(file=str(path)))))
+        return Outcome(None, (*found, error("KV191", message, Place(file=text.name))))
     return Outcome((repository, repository.hosts[0]), found)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kvmc import files, intake
@@ -90,9 +90,9 @@ def _read_locks(repository: intake.Repository) -> tuple[dict[str, Text], list[Di
     return found, unread
 
 
-def _is_missing(path: Path) -> bool:
+def _is_missing(path: str) -> bool:
     try:
-        path.lstat()
+        os.lstat(path)
     except FileNotFoundError:
         return True
     except OSError:
@@ -100,41 +100,40 @@ def _is_missing(path: Path) -> bool:
     return False
 
 
-def lock_path(host: Host) -> Path | None:
+def lock_path(host: Host) -> str | None:
     """Return where a host's lock is, `hosts/NAME.lock.yaml`; None for a host without a file."""
     if host.place is None or host.place.file == "<stdin>":
         return None
-    file = Path(host.place.file)
-    return file.with_name(f"{file.stem}.lock.yaml")
+    return f"{os.path.splitext(host.place.file)[0]}.lock.yaml"
 
 
 def whole(options: argparse.Namespace) -> bool:
     """Whether the PATHs are a whole repository: a folder that holds hosts/ is among them."""
-    paths = [Path(path) for path in options.paths or ["."]]
-    return any(path.is_dir() and (path / "hosts").is_dir() for path in paths)
+    return any(os.path.isdir(os.path.join(path, "hosts")) for path in options.paths or ["."])
 
 
-def _host_file(option: str | None) -> Path | None:
+def _host_file(option: str | None) -> str | None:
     """Return the file that --host names: whatever has a separator or a YAML suffix."""
     if option is None or option == "local":
         return None
     is_file = "/" in option or option.endswith((".yaml", ".yml"))
-    return Path(option) if is_file else None
+    return files.tidy(option) if is_file else None
 
 
-def _forced(option: str | None, host_file: Path | None, hosts: Iterable[Host]) -> str | None:
+def _forced(option: str | None, host_file: str | None, hosts: Iterable[Host]) -> str | None:
     if host_file is None:
         return option
     return next((h.name for h in hosts if h.place and _same(h.place.file, host_file)), option)
 
 
-def _same(name: str, path: Path) -> bool:
-    return files.without_links(Path(name)) == files.without_links(path)
+def _same(name: str, path: str) -> bool:
+    return os.path.realpath(name) == os.path.realpath(path)
 
 
 def plan(options: argparse.Namespace, inputs: Inputs) -> tuple[Inputs, pipeline.Planned]:
     """Plan what was read; this machine is probed where a VM needs a host and there is none."""
     from kvmc import pipeline
+    from kvmc.commands.terminal import bar
 
     inputs = _with_this_machine(options, inputs)
     wishes = pipeline.Wishes(
@@ -143,7 +142,8 @@ def plan(options: argparse.Namespace, inputs: Inputs) -> tuple[Inputs, pipeline.
         replan=options.replan,
         whole=whole(options),
     )
-    planned = pipeline.plan(inputs.repository, wishes)
+    with bar("planning", "hosts") as tell:
+        planned = pipeline.plan(inputs.repository, wishes, tell)
     value = planned.value or pipeline.EMPTY
     found = [*inputs.diagnostics, *planned.diagnostics]
     if options.locked:
@@ -182,32 +182,39 @@ def _unlocked(planned: pipeline.Planned) -> Iterator[Diagnostic]:
             yield error("KV525", message, lock.place, hint="run `kvmc lock` and commit the file")
 
 
-def write_locks(inputs: Inputs, planned: pipeline.Planned) -> tuple[str, tuple[Diagnostic, ...]]:
-    """Write the lock of every planned host; return what was done, and what could not be."""
+def write_locks(
+    inputs: Inputs, planned: pipeline.Planned, *, locked: bool = False
+) -> tuple[str, tuple[Diagnostic, ...]]:
+    """Write the lock of every planned host; return what was done, and what could not be.
+
+    `locked` (--locked) writes none: one that would change has failed before.
+    """
     from kvmc.planner.lock import dump_lock
     from kvmc.report.style import printable
 
     said = ""
     for host in inputs.repository.hosts:
         path = lock_path(host)
-        if path is None or host.name not in planned.locks:
+        if path is None or locked or host.name not in planned.locks:
             continue
         try:
             changed = files.write_atomically(path, dump_lock(planned.locks[host.name][0]))
         except OSError as reason:
             text = (reason.strerror or "cannot be written").lower()
-            return said, (error("KV192", text, Place(file=str(path))),)
-        said += f"{'wrote' if changed else 'unchanged'} {printable(str(path))}\n"
+            return said, (error("KV192", text, Place(file=path)),)
+        said += f"{'wrote' if changed else 'unchanged'} {printable(path)}\n"
     return said, ()
 
 
 def _with_this_machine(options: argparse.Namespace, inputs: Inputs) -> Inputs:
-    from kvmc import pipeline
+    from kvmc.homes import homeless
 
     asked = options.host == "local"
     repository = inputs.repository
-    if not asked and not pipeline.homeless(repository.vms, repository.hosts, inputs.forced):
+    if not asked and not homeless(repository.vms, repository.hosts, inputs.forced):
         return inputs
+    from pathlib import Path
+
     from kvmc.host.probe import local_name, probe_sysfs
 
     probed = probe_sysfs(Path("/"), local_name())

@@ -22,7 +22,7 @@ def run(options: argparse.Namespace, _view: View) -> Result:
     read, planned = inputs.plan(options, read)
     if inputs.stops(read.diagnostics, options):
         return read.result(document=document)
-    said, failed = inputs.write_locks(read, planned)
+    said, failed = inputs.write_locks(read, planned, locked=options.locked)
     changes = [
         {
             "host": host,

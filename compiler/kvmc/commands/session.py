@@ -127,12 +127,15 @@ class Session:
         """Look again: nothing that apply can change may be left."""
         after = self._look()
         left = remarks.left_over(after.diffs)
+        # a start uses an image up, and brings its older settings back: that is why they differ
+        images = tuple(d for d in sight.diagnostics if d.code == "KV730")
+        images = tuple(d for d in images if d not in after.diagnostics)
         kept = "kept: it was confirmed\n" if ended.verdict else ""
         locked, unlocked = self._lock()
         return self._result(
             replace(after, diffs=sight.diffs, works=sight.works),
             ended=ended,
-            extra=(*left, *unlocked, *remarks.waiting(after.diffs)),
+            extra=(*images, *left, *unlocked, *remarks.waiting(after.diffs)),
             said=receipt.told(ended.done) + kept + locked,
             machine_failed=bool(left),
         )

@@ -8,6 +8,7 @@ L3 0                        L3 1
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -38,11 +39,13 @@ _VM_COLOURS = ("1;34", "1;33", "1;36", "1;35", "1;32", "1;31")
 
 def draw(host: Host, plan: HostPlan | None, style: Style, width: int) -> str:
     """Return the map, at most `width` columns wide, with a legend of the signs it uses."""
-    marks = marks_of(host, plan)
+    marks, letters = marks_of(host, plan), letters_of(plan)
     pen = _Pen(
         marks=marks,
-        letters=letters_of(plan),
+        letters=letters,
+        colours={name: _VM_COLOURS[n % len(_VM_COLOURS)] for n, name in enumerate(letters)},
         digits=len(str(max(host.online, default=0))),
+        sign=max([1, *(len(letter) for letter in letters.values())]),
         style=style,
     )
     lines = [style.paint(_title(host), "1")]
@@ -54,23 +57,21 @@ def draw(host: Host, plan: HostPlan | None, style: Style, width: int) -> str:
             for part, step in _parts(cores, pen.step, width)
         ]
         lines += _side_by_side(drawn, width)
-    lines += _legend(host, marks, pen.letters, style, width)
+    lines += _legend(host, pen, width)
     return "\n".join(lines) + "\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Pen:
-    """How CPUs are drawn: their marks, the letters of VMs, and how wide a cell is."""
+    """How CPUs are drawn: their marks, the letters and colours of VMs, and how wide a cell is."""
 
     marks: Mapping[int, Mark]
     letters: Mapping[str, str]
+    colours: Mapping[str, str]
     digits: int
+    sign: int
+    """Width of a sign."""
     style: Style
-
-    @property
-    def sign(self) -> int:
-        """Width of a sign."""
-        return max([1, *(len(letter) for letter in self.letters.values())])
 
     @property
     def step(self) -> int:
@@ -92,7 +93,12 @@ class _Pen:
         mark = self.marks[cpu]
         sign = self.letters.get(mark.owner, "?") if mark.use is Use.VM else _SIGNS[mark.use]
         text = f"{cpu:>{self.digits}} {sign:<{self.sign}}"
-        return "  " + self.style.paint(text, _colour(mark, self.letters))
+        return "  " + self.style.paint(text, self._colour(mark))
+
+    def _colour(self, mark: Mark) -> str:
+        if mark.use is Use.VM:
+            return self.colours[mark.owner]
+        return "" if mark.use is Use.FREE else _PALE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,30 +180,20 @@ def _size(kib: int) -> str:
     return format_kib(kib) if gib == int(gib) else f"{gib:.1f}GiB"
 
 
-def _colour(mark: Mark, letters: Mapping[str, str]) -> str:
-    if mark.use is Use.VM:
-        number = list(letters).index(mark.owner)
-        return _VM_COLOURS[number % len(_VM_COLOURS)]
-    return "" if mark.use is Use.FREE else _PALE
-
-
-def _legend(
-    host: Host, marks: Mapping[int, Mark], letters: Mapping[str, str], style: Style, width: int
-) -> list[str]:
+def _legend(host: Host, pen: _Pen, width: int) -> list[str]:
     """Return the signs in use with their words and counts, wrapped; then what is not drawn."""
     entries: list[tuple[str, str, str]] = []
-    for name, letter in letters.items():
-        count = sum(m.use is Use.VM and m.owner == name for m in marks.values())
-        if count:
-            colour = _colour(Mark(use=Use.VM, owner=name), letters)
-            entries.append((letter, f"{printable(name)} ({count})", colour))
+    owned = Counter(m.owner for m in pen.marks.values() if m.use is Use.VM)
+    for name, letter in pen.letters.items():
+        if owned[name]:
+            entries.append((letter, f"{printable(name)} ({owned[name]})", pen.colours[name]))
     for use, sign in _SIGNS.items():
-        owners = sorted({m.owner for m in marks.values() if m.use is use and m.owner})
-        count = sum(m.use is use for m in marks.values())
+        owners = sorted({m.owner for m in pen.marks.values() if m.use is use and m.owner})
+        count = sum(m.use is use for m in pen.marks.values())
         if count:
             of = f" {', '.join(map(printable, owners))}" if owners else ""
             entries.append((sign, f"{use}{of} ({count})", ""))
-    lines = _wrap(entries, style, width)
+    lines = _wrap(entries, pen.style, width)
     if host.isolated:
         lines.append(f"isolated at boot: {host.isolated}")
     if host.offline:

@@ -132,6 +132,14 @@ def _range(problem: Problem, place: Place) -> Iterator[Diagnostic]:
 def _pattern(problem: Problem, place: Place) -> Iterator[Diagnostic]:
     if problem.schema.get("title") == "size":
         yield from _size(problem, place)
+    elif problem.instance and problem.schema.get("format") != "cpuset":  # those are said elsewhere
+        form = problem.validator_value.replace(r"(?!\n)", "")
+        yield error(
+            "KV219",
+            f"{quoted(problem.instance)} does not have the form {form}",
+            place,
+            hint=_example(problem.schema),
+        )
 
 
 def _size(problem: Problem, place: Place) -> Iterator[Diagnostic]:

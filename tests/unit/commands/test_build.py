@@ -137,3 +137,17 @@ def test_two_hosts_have_a_folder_each_even_for_vms_of_one_name() -> None:
     assert _files("out") == {"out/one/a.xml", "out/two/a.xml"}
     texts = [Path(f"out/{name}/a.xml").read_text("utf-8") for name in ("one", "two")]
     assert [etree.fromstring(t.encode()).findtext("vcpu") for t in texts] == ["2", "4"]
+
+
+def test_locked_leaves_a_lock_alone_that_says_the_same_in_other_bytes() -> None:
+    write(Path(), vms__a=vm("a"), hosts__h=host())
+    assert kvmc("lock").code == 0
+    lock = Path("hosts/h.lock.yaml")
+    lock.write_text(lock.read_text("utf-8") + "# ours\n", "utf-8")
+    before = lock.read_bytes()
+    assert kvmc("lock", "--locked").code == 0
+    assert kvmc("build", "--locked", "-o", "out").code == 0
+    assert Path("out/h/a.xml").is_file()
+    assert lock.read_bytes() == before
+    assert kvmc("lock").code == 0
+    assert lock.read_bytes() != before

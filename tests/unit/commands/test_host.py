@@ -76,6 +76,31 @@ def test_a_new_probe_keeps_policy_and_name_and_renews_the_facts() -> None:
     assert [cpu["id"] for cpu in shown["cpus"]] == [0, 1, 2]
 
 
+def test_a_new_probe_keeps_the_policy_in_its_writers_words() -> None:
+    _sysfs()
+    _probe("-o", "h.yaml")
+    words = '# agreed with Ana\npolicy:\n  reserved: "0"   # housekeeping\n\n  # pools: none yet\n'
+    facts = Path("h.yaml").read_text("utf-8")
+    Path("h.yaml").write_text(facts.replace("name: captured", f"{words}name: captured"), "utf-8")
+    _sysfs(3)
+    _probe("-o", "h.yaml")
+    renewed = Path("h.yaml").read_text("utf-8")
+    assert renewed.endswith(words)
+    assert "[2]" in renewed
+    _probe("-o", "h.yaml")
+    assert Path("h.yaml").read_text("utf-8") == renewed
+
+
+def test_a_policy_that_leans_on_the_facts_is_written_anew() -> None:
+    _sysfs()
+    _probe("-o", "h.yaml")
+    facts = Path("h.yaml").read_text("utf-8")
+    told = facts.replace('isolated: ""', 'isolated: &one "1"') + "policy: {reserved: *one}\n"
+    Path("h.yaml").write_text(told, "utf-8")
+    _probe("-o", "h.yaml")
+    assert Path("h.yaml").read_text("utf-8") == facts + 'policy:\n  reserved: "1"\n'
+
+
 def test_a_name_on_the_command_line_is_newer_than_the_one_in_the_file() -> None:
     _sysfs()
     write(Path(), h=host("mine", POLICY, cores=1))

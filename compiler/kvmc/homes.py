@@ -1,0 +1,114 @@
+"""Which host each VM is for: what its spec says, the only host there is, or an error that helps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kvmc.cores import in_turns
+from kvmc.diagnostics import Diagnostic, Outcome, error
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from kvmc.host.model import Host
+    from kvmc.spec.model import Vm
+
+    Tell = Callable[[int, int], None]
+    """Hears how many hosts are done, of how many."""
+
+VMS_WORTH_A_FORK = 100
+"""VMs to plan that are worth a fork: easy ones take 18 ms, it and what it sends back take 9."""
+
+
+def needs_host(vm: Vm, forced: str | None) -> bool:
+    """Whether a VM is placed on a host at all (contract section 6, "VMs that need no host")."""
+    if vm.pin.strategy == "none":
+        return False
+    return vm.pin.strategy != "manual" or (forced or vm.host) is not None
+
+
+def homeless(vms: Iterable[Vm], hosts: Sequence[Host], forced: str | None) -> bool:
+    """Whether some VM must go to this machine: it names no host and there is no description."""
+    return any(needs_host(vm, forced) and not (forced or vm.host) and not hosts for vm in vms)
+
+
+def by_home(
+    vms: Iterable[Vm], hosts: Mapping[str, Host], forced: str | None
+) -> tuple[dict[str | None, dict[str, Vm]], list[Vm], list[Diagnostic]]:
+    """Return the VMs of each host (None: of none) by name, those that name none, and errors."""
+    groups: dict[str | None, dict[str, Vm]] = {}
+    undecided: list[Vm] = []
+    diagnostics: list[Diagnostic] = []
+    for vm in vms:
+        home = _home(vm, hosts, forced)
+        diagnostics += home.diagnostics
+        if home.value is not None:
+            first = groups.setdefault(home.value or None, {}).setdefault(vm.name, vm)
+            diagnostics += [] if first is vm else [_twice(vm, first, home.value)]
+        elif not home.diagnostics:
+            undecided.append(vm)
+    return groups, undecided, diagnostics
+
+
+def _twice(vm: Vm, other: Vm, host: str) -> Diagnostic:
+    """Return the error for two VMs of one name that only meet now that their hosts are known."""
+    where = f"on host '{host}'" if host else "without a host"
+    message = f"VM '{vm.name}' {where} is already in {other.place.file}"
+    hint = "give each VM of a host its own name"
+    return error("KV361", message, vm.place.at("name"), hint=hint)
+
+
+def _home(vm: Vm, hosts: Mapping[str, Host], forced: str | None) -> Outcome[str]:
+    """Return the name of the VM's host, "" for none; no value where several would do."""
+    if not needs_host(vm, forced):
+        return Outcome("")
+    name = forced or vm.host or (next(iter(hosts)) if len(hosts) == 1 else None)
+    if name is None:
+        return Outcome(None)
+    if name in hosts:
+        return Outcome(name)
+    known = f"known are {', '.join(sorted(hosts))}" if hosts else "there is no hosts/ folder"
+    hint = f"{known}; `kvmc host probe -o hosts/{name}.yaml` on that machine writes one"
+    message = f"no description of the host {name} that {vm.name} is for"
+    return Outcome(None, (error("KV460", message, vm.place.at("host"), hint=hint),))
+
+
+def heard(tell: Tell, total: int) -> Callable[[int], None]:
+    """Return who tells how many are done of a total."""
+    return lambda done: tell(done, total)
+
+
+def say_where_they_fit(
+    vms: Sequence[Vm],
+    hosts: Mapping[str, Host],
+    groups: Mapping[str | None, Mapping[str, Vm]],
+    tell: Tell,
+) -> list[Diagnostic]:
+    """Return an error for each VM that could go to several hosts, naming those with room."""
+    from kvmc.planner.held import demand_fingerprint
+
+    # VMs that ask for the same fit on the same hosts, so that one is tried for all of them.
+    asked = {demand_fingerprint(vm): vm for vm in reversed(vms)}
+    trials = [(hosts[n], tuple(groups.get(n, {}).values()), asked) for n in sorted(hosts)]
+    workers = sum(len(asked) * (1 + len(there)) for _, there, _ in trials) // VMS_WORTH_A_FORK
+    rooms = in_turns(_room_for, trials if vms else (), workers, heard(tell, len(trials)))
+    found: list[Diagnostic] = []
+    for vm in vms:
+        demand = demand_fingerprint(vm)
+        fits = [
+            host.name for (host, _, _), room in zip(trials, rooms, strict=True) if demand in room
+        ]
+        where = f"it would fit on {', '.join(fits)}" if fits else "it would fit on none of them"
+        message = f"{vm.name} names no host, and there are {len(hosts)}: {where}"
+        hint = f"say `host: {(fits or sorted(hosts))[0]}` in the spec, or --host"
+        found.append(error("KV461", message, vm.place, hint=hint))
+    return found
+
+
+def _room_for(trial: tuple[Host, Sequence[Vm], Mapping[str, Vm]]) -> frozenset[str]:
+    """Return the demands for which a host has room beside the VMs it has already."""
+    from kvmc.planner.plan import plan_host
+
+    host, there, asked = trial
+    plans = {demand: plan_host((*there, vm), host).value for demand, vm in asked.items()}
+    return frozenset(demand for demand, plan in plans.items() if plan and not plan.unplaced)

@@ -1,0 +1,36 @@
+"""Clocks: what takes too long is cut off, and what is short is measured finely."""
+
+from __future__ import annotations
+
+import math
+import time
+
+import pytest
+from benchmarks.timing import TooSlowError, cpu_seconds, limit, median
+
+
+def _spin() -> None:
+    while True:
+        math.factorial(10)
+
+
+def test_a_call_that_works_for_too_long_is_cut_off() -> None:
+    with pytest.raises(TooSlowError), limit(0.05):
+        _spin()
+
+
+def test_waiting_is_no_work() -> None:
+    with limit(0.05):
+        time.sleep(0.2)
+
+
+def test_a_short_call_takes_a_time_under_a_limit_too() -> None:
+    with limit(5.0):
+        taken, value = cpu_seconds(lambda: math.factorial(200))
+    assert 0.0 < taken < 0.004
+    assert value == math.factorial(200)
+
+
+def test_the_median_of_nothing_is_no_number() -> None:
+    assert math.isnan(median([]))
+    assert median([3.0, 1.0, 2.0]) == 2.0
