@@ -395,3 +395,20 @@ def test_a_full_disk_refuses_before_any_change(lab: Lab) -> None:
         subprocess.run(["umount", str(state)], check=True)
     lab.apply()
     assert pins(lab.inactive()) == wanted((1, 0))
+
+
+def test_a_start_from_a_managed_save_image_needs_a_second_apply(lab: Lab) -> None:
+    _paused(lab)
+    lab.domain().managedSave(0)
+    lab.spec(on=(1, 0), tune={"shares": 2048})
+    said = lab.apply("--start", code=4)
+    assert "warning[KV730]" in said
+    assert "error[KV709]" in said
+    assert not lab.domain().hasManagedSaveImage(0)
+    assert pins(lab.live()) == wanted((0, 1, 0))  # the image's
+    assert pins(lab.inactive()) == wanted((1, 0))
+    said = lab.apply()
+    assert "KV730" not in said
+    assert pins(lab.live()) == wanted((1, 0))
+    assert "<shares>2048</shares>" in lab.live()
+    assert lab.apply("--start").endswith("nothing to do\n")

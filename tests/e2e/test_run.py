@@ -15,7 +15,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.guest import CMDLINE, READY, kernel_and_initrd, report, wait_for
+from kvmc.runtime import cgroupfs, limits
+from tests.support.guest import (
+    CMDLINE,
+    READY,
+    kernel_and_initrd,
+    python_kernel_and_initrd,
+    report,
+    wait_for,
+)
+from tests.support.paths import REPO
+from tests.support.runtime import install_qemu
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,6 +36,8 @@ CPUS = sorted(os.sched_getaffinity(0))
 FIRST, LAST = str(CPUS[0]), str(CPUS[-1])
 BOTH = f"{FIRST}-{LAST}" if CPUS[-1] - CPUS[0] == 1 else f"{FIRST},{LAST}"
 WAIT = 60
+GUEST_WAIT = 300
+"""Seconds until a guest under TCG has started Python some dozen times."""
 
 PINNED = f"""
 kvmc: v1
@@ -53,6 +65,22 @@ numa:
   cells:
     - {cpus: 0-1, memory: 96MiB}
     - {cpus: 2-3, memory: 192MiB}
+"""
+
+LIMITED = f"""
+kvmc: v1
+kind: vm
+name: kvmc-test-run-limits
+host: here
+type: qemu
+cpu: {{count: 2, max: 3, topology: {{sockets: 3}}, mode: custom, model: Haswell, check: none}}
+memory: 256MiB
+tune:
+  shares: 2048
+  period: 50000
+  quota: 20000
+  scheduler: [{{vcpus: 1, policy: fifo, priority: 1}}]
+pin: {{strategy: manual, map: {{0: "{BOTH}", 1: "{BOTH}", 2: "{BOTH}"}}}}
 """
 
 
@@ -204,7 +232,7 @@ def _hotplug(machine: Machine, pid: int) -> None:
     assert "vCPU 4 removed" in said
     _until(lambda: report(machine.serial.read_text("utf-8")).online[-1] == "0-3")
     assert "CPU 4/TCG" not in _threads(pid)
-    # QEMU 7.2 aborts where a vCPU is plugged a second time under TCG
+    # QEMU 7.2 aborts under TCG where a vCPU is plugged after one was unplugged
     _, said = machine.kvmc("hotplug", "kvmc-test-run", "5", code=4)
     assert "KV779" in said
     _, said = machine.kvmc("hotplug", "kvmc-test-run", "2", code=1)
@@ -262,3 +290,97 @@ def test_a_start_that_is_interrupted_leaves_nothing(machine: Machine) -> None:
     assert process.returncode == 130
     assert not Path(f"/proc/{pid}").exists()
     assert list((machine.runtime / "kvmc").iterdir()) == []
+
+
+def test_limits_are_those_of_cgroups(machine: Machine) -> None:
+    homes = limits.homes(*(_text(path) for path in (cgroupfs.MOUNTS, cgroupfs.OWN)))
+    if os.geteuid() != 0 or not any(os.access(home.path, os.W_OK) for home in homes):
+        pytest.skip("only root may make cgroups, and only where the cpu controller is mounted")
+    machine.kvmc("host", "probe", "--name", "here", "-o", "hosts/here.yaml")
+    machine.write(LIMITED)
+    # --strict: any refusal of the kernel ends it
+    machine.kvmc("run", "--strict", "--detach", "--pid-file", "pid", "vm.yaml")
+    (record,) = machine.registered()
+    guest = json.loads(record.read_text("utf-8"))
+    version, group = guest["group"][0], Path(guest["group"][1])
+    assert group.name == f"kvmc-{guest['pid']}-kvmc-test-run-limits"
+    threads = {
+        _text(task / "comm").strip(): int(task.name)
+        for task in Path(f"/proc/{guest['pid']}/task").iterdir()
+    }
+    assert os.sched_getscheduler(threads["CPU 1/TCG"]) == os.SCHED_FIFO
+    wait_for(machine.serial, "kvmc-online 0-1", WAIT)
+    machine.kvmc("hotplug", "kvmc-test-run-limits", "3")
+    if version == 1:
+        assert _text(group / "cpu.shares") == "2048\n"
+        bounds, members = "cpu.cfs_quota_us", "tasks"
+    else:
+        assert _text(group / "cpu.weight") == "200\n"
+        bounds, members = "cpu.max", "cgroup.threads"
+    for vcpu in (0, 2):
+        assert _text(group / f"vcpu{vcpu}" / bounds).split()[0] == "20000"
+        assert len(_text(group / f"vcpu{vcpu}" / members).split()) == 1
+    assert _text(group / "vcpu0" / members).split() == [str(threads["CPU 0/TCG"])]
+    # it booted on two fifths of a CPU
+    stat = dict(line.split() for line in _text(group / "vcpu0" / "cpu.stat").splitlines())
+    assert int(stat["nr_throttled"]) > 0
+    machine.kvmc("hotplug", "kvmc-test-run-limits", "2")
+    assert not (group / "vcpu2").exists()
+    os.kill(guest["pid"], signal.SIGTERM)
+    _until(lambda: not (machine.folder / "pid").exists())
+    machine.kvmc("ps")
+    assert not group.exists()
+
+
+def test_a_failed_start_leaves_no_cgroup(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = _groups()
+    install_qemu(machine.folder)
+    monkeypatch.setenv("FAKE_QEMU", "refuses")
+    machine.write(FLOATING + "emulator: ./qemu\ntune: {quota: 2000}\n")
+    _, said = machine.kvmc("run", "--detach", "vm.yaml", code=4)
+    assert "error[KV762]" in said
+    assert "not today" in said
+    assert _groups() == before
+
+
+def _groups() -> set[str]:
+    homes = limits.homes(*(_text(path) for path in (cgroupfs.MOUNTS, cgroupfs.OWN)))
+    return {str(path) for home in homes for path in cgroupfs.below(home.path)}
+
+
+@pytest.mark.slow
+def test_cgroups_of_version_2_in_a_guest_that_has_them(tmp_path: Path) -> None:
+    qemu = shutil.which("qemu-system-x86_64")
+    if qemu is None:
+        pytest.skip("qemu-system-x86_64 is not installed")
+    support = REPO / "tests" / "support"
+    scripts = [support / name for name in ("cgroup_guest.py", "fake_qemu.py")]
+    kernel, initrd = python_kernel_and_initrd(tmp_path, *scripts)
+    words = "-accel tcg -machine q35 -cpu max -smp 2 -m 512 -nodefaults -display none -no-reboot"
+    command = [*words.split(), "-kernel", str(kernel), "-initrd", str(initrd), "-append", CMDLINE]
+    for serial in ("console", "answer"):
+        command += ["-serial", f"file:{tmp_path / serial}"]
+    with subprocess.Popen([qemu, *command]) as process:
+        try:
+            said = wait_for(tmp_path / "answer", "done", GUEST_WAIT)
+        finally:
+            process.kill()
+    *lines, _ = said.splitlines()
+    places = {one["place"]: one for one in map(json.loads, lines)}
+    assert all(one["left"] == [] for one in places.values())
+    vcpu = {"type": "threaded", "weight": "100", "max": "20000 100000", "threads": 1}
+    guest = {**vcpu, "weight": "200", "max": "max 100000"}
+    for place, kind in (
+        ("root", "domain threaded"),
+        ("scope", "threaded"),
+        ("delegated", "threaded"),
+    ):
+        one = places[place]
+        assert (one["said"], one["again"]) == ([], [])
+        assert one["made"] == {"": {**guest, "type": kind}, "vcpu0": vcpu, "vcpu1": vcpu}, place
+    assert places["shares"]["made"][""]["weight"] == "10000"
+    unset = "web: tune.shares, tune.quota are not set: /sys/fs/cgroup"
+    (denied,), (bare,) = places["user"]["said"], places["bare"]["said"]
+    assert denied.startswith(f"{unset}/scope/kvmc-")
+    assert denied.count("permission denied") == 2
+    assert bare.startswith(f"{unset}/scope: it has no cpu controller; ")

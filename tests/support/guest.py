@@ -6,6 +6,7 @@
     report(text)                                   what the guest sees of its CPUs and memory
     agent_kernel_and_initrd(tmp_path)              the same with Debian's qemu-guest-agent, for a
                                                    guest with its virtio channel
+    python_kernel_and_initrd(tmp_path, script)     the same with Python, kvmc and a script to run
 
 The guest brings CPUs online that were hot-added, and prints `kvmc-online LIST` at each change. It
 never ends by itself.
@@ -17,10 +18,12 @@ import gzip
 import os
 import re
 import subprocess
+import sys
+import sysconfig
 import time
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
@@ -84,6 +87,18 @@ while :; do
 done
 """.replace("MODULES", " ".join(_MODULES))
 
+_NEEDLESS = frozenset(
+    ("test", "tests", "site-packages", "idlelib", "lib2to3", "ensurepip", "tkinter", "turtledemo")
+)
+"""Folders of the standard library that only cost memory."""
+_PYTHON = r"""
+/bin/busybox mkdir -p /sys/fs/cgroup /tmp
+/bin/busybox chmod 1777 /tmp
+/bin/busybox mount -t cgroup2 cgroup2 /sys/fs/cgroup
+export PATH=/bin PYTHONHOME=/ PYTHONPATH=/app PYTHONDONTWRITEBYTECODE=1 LD_LIBRARY_PATH=/lib
+exec /bin/python /app/SCRIPT >/dev/ttyS1 2>&1
+"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuestCpu:
@@ -135,6 +150,45 @@ def agent_kernel_and_initrd(folder: Path) -> tuple[Path, Path]:
     initrd.write_bytes(_initramfs((source / "busybox").read_bytes(), files))
     initrd.chmod(0o644)
     return source / "vmlinuz", initrd
+
+
+def python_kernel_and_initrd(folder: Path, *scripts: Path) -> tuple[Path, Path]:
+    """Return a kernel and an initramfs whose guest runs the first script as root, on ttyS1.
+
+    With cgroups of version 2, and this Python's standard library, kvmc and qemu.qmp to import.
+    """
+    import qemu.qmp
+
+    import kvmc
+
+    source = _sources()
+    program, stdlib = Path(sys.executable).resolve(), Path(sysconfig.get_paths()["stdlib"])
+    home = f"lib/{stdlib.name}"
+    files = {"agent": _PYTHON.replace("SCRIPT", scripts[0].name).encode()}
+    files |= {f"app/{script.name}": script.read_bytes() for script in scripts}
+    files |= {"bin/python": program.read_bytes(), **_libraries(program)}
+    for module in ("_ssl", "binascii"):  # which qemu.qmp imports
+        for needed in stdlib.glob(f"lib-dynload/{module}.*.so"):
+            files |= _libraries(needed)
+    files |= _modules(stdlib, home)
+    for package in (kvmc, qemu.qmp):
+        place = f"app/{package.__name__.replace('.', '/')}"
+        files |= _modules(Path(str(package.__file__)).parent, place)
+    initrd = folder / "kvmc-python.cpio.gz"
+    initrd.write_bytes(_initramfs((source / "busybox").read_bytes(), files))
+    initrd.chmod(0o644)
+    return source / "vmlinuz", initrd
+
+
+def _modules(package: Path, place: str) -> dict[str, bytes]:
+    """Return the modules below a folder, by their paths in the guest."""
+    found = (path for kind in ("*.py", "*.so") for path in package.rglob(kind))
+    inside = ((path.relative_to(package), path) for path in found)
+    return {
+        f"{place}/{name}": path.read_bytes()
+        for name, path in inside
+        if not _NEEDLESS & set(name.parts[:-1])
+    }
 
 
 def _libraries(program: Path) -> dict[str, bytes]:
@@ -215,7 +269,7 @@ def _fetched(*which: str) -> Path | str:
 def _initramfs(busybox: bytes, files: Mapping[str, bytes]) -> bytes:
     """Return a compressed cpio archive (newc) that holds busybox, /init and other files."""
     folders = {"bin", "dev", "proc", "sys"}
-    folders |= {name.rpartition("/")[0] for name in files} - {""}
+    folders |= {str(parent) for name in files for parent in PurePosixPath(name).parents} - {"."}
     entries = [_entry(name, 0o040755) for name in sorted(folders)]
     entries += [_entry(name, 0o100755, content) for name, content in sorted(files.items())]
     entries.append(_entry("bin/busybox", 0o100755, busybox))

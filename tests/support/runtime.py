@@ -35,6 +35,7 @@ def isolate(patch: pytest.MonkeyPatch, *, fault: str = "") -> None:
     patch.setenv("XDG_RUNTIME_DIR", str(Path.cwd()))
     patch.setenv("FAKE_QEMU", fault)
     patch.setattr("kvmc.runtime.guests.SYSTEM", Path("no-such-folder"))
+    patch.setattr("kvmc.runtime.cgroupfs.MOUNTS", Path("no-such-file"))
     patch.setattr("os.sched_setaffinity", lambda _thread, _cpus: None)
     patch.setattr("kvmc.runtime.pinning.allowed", lambda _pid, _threads: {})
     this_machine(patch, (0,), (1,))
@@ -58,8 +59,10 @@ def register(folder: Path, name: str = "web", count: int = 2, ceiling: int = 4) 
         "emulator": None,
         "iothreads": {},
         "classes": {},
+        "limits": {"shares": None, "period": None, "quota": None},
     }
     data = {"kvmc": "v1", "kind": "guest", "pid": PID, "started": STARTED, "plugs": 0}
+    data |= {"group": None}
     (place / "guest.json").write_text(json.dumps({**data, "orders": orders}), "utf-8")
 
 

@@ -24,8 +24,9 @@ CODES: tuple[Code, ...] = (
         "KV522",
         "the lock contradicts itself",
         "Two VMs in the lock have the same CPU, or thread siblings of one core that may not be "
-        "shared. A merge of two branches can do that. Take one side's line, or remove the line of "
-        "one VM and run `kvmc lock`, which places that VM anew.",
+        "shared; or all of them together take more memory, huge pages or shared CPUs than there "
+        "are. A merge of two branches can do that, and so can a lower overcommit. Take one side's "
+        "line, or remove the line of one VM and run `kvmc lock`, which places that VM anew.",
     ),
     Code(
         "KV523",

@@ -51,11 +51,14 @@ CODES: tuple[Code, ...] = (
     ),
     Code(
         "KV766",
-        "`kvmc run` does not set this",
-        "CPU shares, periods and quotas are limits of a cgroup, which libvirt or systemd makes "
-        "for a guest. `kvmc run` makes none and says so instead of dropping them silently. Start "
-        "it with `systemd-run --scope -p CPUWeight=... -p CPUQuota=... kvmc run ...`, or run the "
-        "guest under libvirt.",
+        "a CPU limit is not set",
+        "`tune.shares`, `period` and `quota` need a cgroup. `kvmc run` makes one for the guest, "
+        "kvmc-PID-NAME, below the cgroup it runs in itself or else below the topmost one, and one "
+        "for each vCPU below that where there is a quota. The message has the file and the "
+        "kernel's word for why not: `permission denied` needs root or a group of one's own "
+        "(`systemd-run --user --scope -p Delegate=yes kvmc run ...`); `it has no cpu controller` "
+        "that a group above enables it for those below. The guest runs without that limit; with "
+        "--strict it is not started.",
     ),
     Code(
         "KV767",
@@ -143,9 +146,14 @@ CODES: tuple[Code, ...] = (
     ),
     Code(
         "KV779",
-        "under TCG a vCPU's place can be used once",
-        "Without KVM, QEMU keeps a translation context for each of maxcpus vCPU threads and never "
-        "gives one back: plugging a vCPU again that was unplugged aborts QEMU, and the guest with "
-        "it (seen with 7.2). kvmc counts, and refuses. With KVM there is no such limit.",
+        "under TCG no vCPU can be added after one was unplugged",
+        "Without KVM, QEMU 7.2 aborts when a vCPU is added after another was unplugged, and the "
+        "guest is lost; kvmc refuses. Two faults of QEMU's, both confirmed. A vCPU that goes "
+        "leaves its memory listener behind, so that the next change of the memory map, which "
+        "adding a vCPU is, writes into the TLB that was freed with it; QEMU 10.0.5 and 10.1.1 "
+        "have the remedy (`physmem: Destroy all CPU AddressSpaces on unrealize`). And each thread "
+        "of a vCPU takes one of maxcpus translation contexts for good, so that with all of them "
+        "used tcg_register_thread says `assertion failed: (n < tcg_max_ctxs)`; QEMU knows of that "
+        "since December 2023. With KVM neither applies.",
     ),
 )

@@ -97,7 +97,7 @@ CODES: tuple[Code, ...] = (
         "bad key or text",
         "The keys of some mappings have a form: vCPU, cell and node ids are whole numbers, page"
         " sizes are sizes such as 2MiB, CPU features are names. A text must not hold control "
-        "characters, which XML cannot carry; a few have a form of their own, such as a machine type, "
-        "which is a name without options.",
+        "characters, which XML cannot carry; a few have a form of their own: a machine type is a "
+        "name without options.",
     ),
 )

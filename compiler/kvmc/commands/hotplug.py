@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from kvmc.commands.result import View
     from kvmc.diagnostics import Diagnostic
-    from kvmc.runtime.guests import Guest
     from kvmc.runtime.plug import Plugged
+    from kvmc.runtime.records import Guest
 
 
 def run(options: argparse.Namespace, _view: View) -> Result:

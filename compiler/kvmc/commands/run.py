@@ -54,18 +54,18 @@ def _job(planned: Planned) -> Outcome[Job]:
 
 
 def _foreign(planned: Planned, job: Job) -> tuple[Diagnostic, ...]:
-    """Return what shows that the plan is not for this machine, and what cannot be done here."""
+    """Return what shows that the plan is not for this machine."""
     from kvmc.host.probe import local_name, probe_sysfs
-    from kvmc.runtime.fitness import other_machine, unset
+    from kvmc.runtime.fitness import other_machine
 
     orders = orders_of(job)
     if not orders.cpus:
-        return unset(job.vm)
+        return ()
     here = probe_sysfs(Path("/"), local_name()).value
     (host_name,) = (name for name, _ in planned.vms)
     hosts = (plan.host for plan in planned.plan.hosts if plan.host)
     host = next((host for host in hosts if host.name == host_name), None)
-    return (*unset(job.vm), *(other_machine(job.vm, orders.cpus, host, here) if here else ()))
+    return other_machine(job.vm, orders.cpus, host, here) if here else ()
 
 
 def _stops(diagnostics: Iterable[Diagnostic], options: argparse.Namespace) -> bool:

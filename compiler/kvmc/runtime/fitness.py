@@ -1,4 +1,4 @@
-"""Whether a plan is for this machine, and what of a spec `kvmc run` does not do. Pure."""
+"""Whether a plan is for this machine. Pure."""
 
 from __future__ import annotations
 
@@ -30,13 +30,3 @@ def other_machine(vm: Vm, cpus: CpuSet, planned: Host | None, here: Host) -> tup
 
 def _shape(host: Host) -> list[tuple[tuple[int, ...], int | None]]:
     return sorted((core.cpus, core.node) for core in host.cores)
-
-
-def unset(vm: Vm) -> tuple[Diagnostic, ...]:
-    """Return KV766 for cgroup limits, which `kvmc run` does not set."""
-    asked = [name for name in ("shares", "period", "quota") if getattr(vm.tune, name) is not None]
-    if not asked:
-        return ()
-    text = f"{vm.name}: kvmc run makes no cgroup, so nothing sets tune.{', tune.'.join(asked)}"
-    hint = "start it with `systemd-run --scope -p CPUWeight=... kvmc run ...`, or under libvirt"
-    return (warning("KV766", text, vm.place.at("tune", asked[0]), hint=hint),)

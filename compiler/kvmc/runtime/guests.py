@@ -9,57 +9,28 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import json
 import os
 import shutil
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kvmc.diagnostics import Diagnostic, Outcome, error
-from kvmc.runtime import orders as codec
 from kvmc.runtime.affinity import PROC
+from kvmc.runtime.confine import release
 from kvmc.runtime.proc import parse_stat
+from kvmc.runtime.records import read
 from kvmc.runtime.trouble import Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kvmc.runtime.orders import Orders
+    from kvmc.runtime.records import Guest
 
 SYSTEM = Path("/run/kvmc")
 _MAX_STEM = 64
 _MAX_SOCKET = 107
 """Bytes of a Unix socket's path: sun_path of unix(7) has 108, the last of them 0."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Guest:
-    """A running guest."""
-
-    pid: int
-    started: int
-    """Start time of the process in clock ticks after boot."""
-    folder: Path
-    orders: Orders
-    plugs: int = 0
-    """How many vCPUs were ever hot-added."""
-
-    @property
-    def name(self) -> str:
-        """The VM's name."""
-        return self.orders.name
-
-    @property
-    def socket(self) -> Path:
-        """Its QMP socket."""
-        return self.folder / "qmp"
-
-    @property
-    def log(self) -> Path:
-        """What QEMU prints."""
-        return self.folder / "qemu.log"
 
 
 def _stem(name: str) -> str:
@@ -109,9 +80,8 @@ def place_for(name: str, folder: Path) -> Iterator[None]:
             raise Trouble(error("KV767", text, hint=hint))
         if os.fstat(lock.fileno()).st_nlink == 0:
             raise Trouble(error("KV767", f"{name} was just ending; try again"))
-        # A guest that ended unseen leaves its socket behind.
-        for old in ("qmp", "guest.json", "qemu.log"):
-            (folder / old).unlink(missing_ok=True)
+        # A guest that ended unseen leaves its socket behind, and its cgroup.
+        _clear(folder, "qmp", "guest.json", "qemu.log")
         yield
 
 
@@ -123,23 +93,8 @@ def held(guest: Guest) -> Iterator[None]:
         yield
 
 
-def register(guest: Guest) -> None:
-    """Write the guest down."""
-    data = {
-        "kvmc": "v1",
-        "kind": "guest",
-        "pid": guest.pid,
-        "started": guest.started,
-        "plugs": guest.plugs,
-        "orders": codec.to_json(guest.orders),
-    }
-    temporary = guest.folder / ".guest.json"
-    temporary.write_text(json.dumps(data, indent=1) + "\n", "utf-8")
-    temporary.replace(guest.folder / "guest.json")
-
-
 def forget(folder: Path) -> None:
-    """Remove a guest's folder."""
+    """Remove the folder of a guest that ended."""
     shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -148,7 +103,7 @@ def running() -> tuple[Guest, ...]:
     found: dict[str, Guest] = {}
     for parent in folders():
         for folder in _subfolders(parent):
-            guest = _read(folder)
+            guest = read(folder)
             if guest is not None and is_there(guest):
                 found.setdefault(guest.name, guest)
             elif guest is not None:
@@ -189,10 +144,18 @@ def _forget_stale(folder: Path) -> None:
     try:
         with (folder / "lock").open("w", encoding="ascii") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            for old in ("qmp", "guest.json"):
-                (folder / old).unlink(missing_ok=True)
+            _clear(folder, "qmp", "guest.json")
     except OSError:
         return
+
+
+def _clear(folder: Path, *files: str) -> None:
+    """Remove files of a guest that ended, and its cgroup."""
+    ended = read(folder)
+    if ended is not None:
+        release(ended.group)
+    for file in files:
+        (folder / file).unlink(missing_ok=True)
 
 
 def _subfolders(parent: Path) -> list[Path]:
@@ -200,20 +163,6 @@ def _subfolders(parent: Path) -> list[Path]:
         return sorted(path for path in parent.iterdir() if path.is_dir())
     except OSError:
         return []
-
-
-def _read(folder: Path) -> Guest | None:
-    try:
-        data = json.loads((folder / "guest.json").read_text("utf-8"))
-        return Guest(
-            pid=int(data["pid"]),
-            started=int(data["started"]),
-            folder=folder,
-            orders=codec.from_json(data["orders"]),
-            plugs=int(data["plugs"]),
-        )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None  # a guest that is being started has no record yet
 
 
 def _too_long(folder: Path) -> Diagnostic:

@@ -1,7 +1,7 @@
 """Starting a guest: QEMU paused, its threads pinned and checked, and only then its vCPUs run.
 
-spawn -S --> QMP answers --> pin_all --> register --> cont
-   any failure, or Ctrl-C: QEMU is ended, the folder removed
+spawn -S --> QMP answers --> confine --> pin_all --> register --> cont
+   any failure, or Ctrl-C: QEMU is ended, the folder and the cgroup removed
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 
 from kvmc.diagnostics import Diagnostic, Severity
 from kvmc.runtime import guests, process
-from kvmc.runtime.guests import Guest
+from kvmc.runtime.confine import confine, release, sweep
 from kvmc.runtime.pinning import pin_all
 from kvmc.runtime.qmp_driver import Monitor
+from kvmc.runtime.records import Guest, register
 from kvmc.runtime.trouble import Trouble
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class Started:
     guest: Guest
     process: subprocess.Popen[bytes]
     said: tuple[Diagnostic, ...]
-    """Warnings: KV764."""
+    """Warnings: KV764, KV766."""
 
 
 def start(
@@ -52,15 +53,18 @@ def start(
     Raises Trouble, or KeyboardInterrupt when a signal says so; then nothing is left running.
     """
     log = folder / "qemu.log"
-    with _interruptible():
+    with _interruptible() as interrupts:
         qemu = None
         try:
-            qemu = process.spawn(orders.name, command, log)
+            with interrupts.postponed():
+                qemu = process.spawn(orders.name, command, log)
             monitor = _connect(orders.name, qemu, folder, seconds)
             return _bring_up(orders, qemu, folder, monitor, strict=strict)
         except BaseException:
             if qemu is not None:
                 process.end(qemu)
+            if orders.limits.asked:
+                sweep()
             guests.forget(folder)
             raise
 
@@ -75,7 +79,8 @@ def _bring_up(
 ) -> Started:
     try:
         with monitor:
-            said = pin_all(monitor, orders, qemu.pid)
+            group, said = confine(monitor, orders, qemu.pid, folder.name)
+            said += pin_all(monitor, orders, qemu.pid)
             if strict and any(d.severity is Severity.WARNING for d in said):
                 raise Trouble(*said)  # noqa: TRY301 - ends the session on its way out
             guest = Guest(
@@ -83,8 +88,9 @@ def _bring_up(
                 started=guests.start_time(qemu.pid) or 0,
                 folder=folder,
                 orders=orders,
+                group=group,
             )
-            guests.register(guest)
+            register(guest)
             monitor.ask("cont")
     except Trouble as trouble:
         # Where QEMU died, its own words say more than those of the one who asked it.
@@ -121,16 +127,36 @@ def _death(name: str, qemu: subprocess.Popen[bytes], folder: Path) -> Diagnostic
     return process.died(name, qemu.wait(), folder / "qemu.log")
 
 
+class _Interrupts:
+    """A handler of signals that raises KeyboardInterrupt, at once or when it may."""
+
+    def __init__(self) -> None:
+        self._postponing = self._pending = False
+
+    def __call__(self, _number: int, _frame: FrameType | None) -> None:
+        if not self._postponing:
+            raise KeyboardInterrupt
+        self._pending = True
+
+    @contextmanager
+    def postponed(self) -> Iterator[None]:
+        """Raise after this block: a process that Popen has started and not returned is lost."""
+        self._postponing = True
+        try:
+            yield
+        finally:
+            self._postponing = False
+        if self._pending:
+            raise KeyboardInterrupt
+
+
 @contextmanager
-def _interruptible() -> Iterator[None]:
+def _interruptible() -> Iterator[_Interrupts]:
     """Make SIGTERM and SIGHUP end the start as Ctrl-C does, so that QEMU is not left behind."""
-
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, interrupt) for number in STOPPING}
+    interrupts = _Interrupts()
+    before = {number: signal.signal(number, interrupts) for number in STOPPING}
     try:
-        yield
+        yield interrupts
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -153,5 +179,6 @@ def wait(started: Started) -> tuple[int, str]:
     """
     status = started.process.wait()
     words = process.words(started.guest.log)
+    release(started.guest.group)
     guests.forget(started.guest.folder)
     return status, words

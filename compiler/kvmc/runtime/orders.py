@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kvmc.cpuset import CpuSet
+from kvmc.runtime import limits as limits_codec
+from kvmc.runtime.limits import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,6 +44,7 @@ class Orders:
     """I/O thread id (from 1) -> host CPUs."""
     classes: Mapping[int, Class]
     """vCPU id -> its scheduler class, where the spec asks for one."""
+    limits: Limits
 
     @property
     def cpus(self) -> CpuSet:
@@ -64,6 +67,9 @@ def orders_of(job: Job) -> Orders:
             for s in job.vm.tune.scheduler
             for vcpu in s.vcpus
         },
+        limits=Limits(
+            shares=job.vm.tune.shares, period=job.vm.tune.period, quota=job.vm.tune.quota
+        ),
     )
 
 
@@ -77,6 +83,7 @@ def to_json(orders: Orders) -> dict[str, Any]:
         "emulator": None if orders.emulator is None else str(orders.emulator),
         "iothreads": {str(i): str(cpus) for i, cpus in orders.iothreads.items()},
         "classes": {str(i): [c.policy, c.priority] for i, c in orders.classes.items()},
+        "limits": limits_codec.to_json(orders.limits),
     }
 
 
@@ -94,6 +101,7 @@ def from_json(data: Mapping[str, Any]) -> Orders:
             int(i): Class(policy=str(policy), priority=int(priority))
             for i, (policy, priority) in data["classes"].items()
         },
+        limits=limits_codec.from_json(data["limits"]),
     )
 
 

@@ -7,16 +7,17 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from kvmc.diagnostics import Diagnostic, error
-from kvmc.runtime.guests import register
+from kvmc.runtime.confine import confine_vcpus, release_vcpu
 from kvmc.runtime.pinning import pin_vcpu
+from kvmc.runtime.records import register
 from kvmc.runtime.slots import declines, plan_change, read_slots
 from kvmc.runtime.trouble import Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kvmc.runtime.guests import Guest
     from kvmc.runtime.qmp_driver import Monitor
+    from kvmc.runtime.records import Guest
     from kvmc.runtime.slots import Slot
 
 
@@ -47,30 +48,28 @@ def set_vcpus(monitor: Monitor, guest: Guest, count: int, seconds: float) -> Plu
     change = plan_change(guest.name, slots, count)
     if change.value is None:
         return Plugged(before=before, now=before, diagnostics=change.diagnostics)
-    spent = _contexts_spent(monitor, guest, len(slots), len(change.value.plug))
-    if spent:
-        return Plugged(before=before, now=before, diagnostics=spent)
+    unsafe = _corrupts(monitor, guest, slots) if change.value.plug else ()
+    if unsafe:
+        return Plugged(before=before, now=before, diagnostics=unsafe)
     if change.value.unplug:
         return _unplug(monitor, guest, before, change.value.unplug, seconds)
     return _plug(monitor, guest, before, change.value.plug, seconds)
 
 
-def _contexts_spent(
-    monitor: Monitor, guest: Guest, ceiling: int, wanted: int
-) -> tuple[Diagnostic, ...]:
-    """Return KV779 where plugging would make QEMU abort.
+def _corrupts(monitor: Monitor, guest: Guest, slots: Sequence[Slot]) -> tuple[Diagnostic, ...]:
+    """Return KV779 where plugging would make QEMU abort: under TCG, after any unplug.
 
-    Under TCG every thread of a vCPU takes one of maxcpus translation contexts for good (QEMU 7.2
-    tcg/tcg.c, tcg_register_thread: `g_assert(n < tcg_max_ctxs)`), so an unplugged one is spent.
+    The memory listener of a vCPU that is gone is still called and clears the TLB that was freed
+    with it (QEMU 7.2 softmmu/physmem.c, tcg_commit; valgrind shows it), so that even a place that
+    was never used cannot be filled. Where all are used up, tcg_register_thread (tcg/tcg.c) fails
+    its `g_assert(n < tcg_max_ctxs)`.
     """
-    if not wanted or monitor.ask("query-kvm")["enabled"]:
-        return ()
-    left = ceiling - guest.orders.count - guest.plugs
-    if wanted <= left:
+    gone = guest.plugs - sum(slot.device is not None for slot in slots)
+    if gone <= 0 or monitor.ask("query-kvm")["enabled"]:
         return ()
     text = (
-        f"{guest.name}: under TCG a vCPU's place can be used once; {ceiling} places, "
-        f"{guest.orders.count} of them used at boot and {guest.plugs} since, leave {left}"
+        f"{guest.name}: under TCG no vCPU can be added once one was unplugged, and {gone} "
+        f"{'was' if gone == 1 else 'were'}: QEMU would abort"
     )
     return (error("KV779", text, hint="start the guest anew, or use KVM"),)
 
@@ -99,9 +98,10 @@ def _plug_one(monitor: Monitor, guest: Guest, slot: Slot, seconds: float) -> tup
     monitor.ask_with("device_add", given)
     register(guest)
     try:
-        return pin_vcpu(monitor, guest.orders, guest.pid, slot.vcpu)
+        said = confine_vcpus(monitor, guest.orders, guest.group, slot.vcpu)
+        return said + pin_vcpu(monitor, guest.orders, guest.pid, slot.vcpu)
     except Trouble as trouble:
-        answer = _unplug_one(monitor, replace(slot, device=device), seconds)
+        answer = _unplug_one(monitor, guest, replace(slot, device=device), seconds)
         kept = () if answer == "gone" else (_kept(guest.name, slot.vcpu, answer, seconds),)
         raise Trouble(*trouble.diagnostics, *kept) from trouble
 
@@ -113,7 +113,7 @@ def _unplug(
     refused: tuple[Diagnostic, ...] = ()
     for slot in slots:
         try:
-            answer = _unplug_one(monitor, slot, seconds)
+            answer = _unplug_one(monitor, guest, slot, seconds)
         except Trouble as trouble:
             refused = trouble.diagnostics
             break
@@ -126,7 +126,7 @@ def _unplug(
     )
 
 
-def _unplug_one(monitor: Monitor, slot: Slot, seconds: float) -> str:
+def _unplug_one(monitor: Monitor, guest: Guest, slot: Slot, seconds: float) -> str:
     """Ask the guest for a vCPU; return "gone", "declined", or "silent".
 
     What counts is that the slot is free again: under TCG no DEVICE_DELETED ever comes for a vCPU
@@ -139,6 +139,7 @@ def _unplug_one(monitor: Monitor, slot: Slot, seconds: float) -> str:
         if event and declines(*event, slot):
             return "declined"
         if read_slots(monitor.ask("query-hotpluggable-cpus"))[slot.vcpu].free:
+            release_vcpu(guest.group, slot.vcpu)
             return "gone"
     return "silent"
 

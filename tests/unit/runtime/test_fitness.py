@@ -6,9 +6,8 @@ import pytest
 
 from kvmc.cpuset import CpuSet
 from kvmc.host.model import Core, Host
-from kvmc.runtime.fitness import other_machine, unset
+from kvmc.runtime.fitness import other_machine
 from kvmc.runtime.process import describe, died, exit_code, words
-from kvmc.spec.model import Tune
 from tests.support.jobs import vm
 
 if TYPE_CHECKING:
@@ -29,13 +28,6 @@ def test_a_plan_for_this_machine() -> None:
     (found,) = other_machine(vm(), CpuSet((3, 4, 5)), here, here)
     assert (found.code, found.is_error) == ("KV775", True)
     assert "CPUs 4-5; online here are 0-3" in found.message
-
-
-def test_limits_that_need_a_cgroup() -> None:
-    assert unset(vm()) == ()
-    (found,) = unset(vm(tune=Tune(period=1000, quota=-1)))
-    assert found.code == "KV766"
-    assert "tune.period, tune.quota" in found.message
 
 
 @pytest.mark.parametrize(

@@ -3,18 +3,18 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from kvmc.runtime import guests
+from kvmc.runtime.limits import Group
 from kvmc.runtime.orders import orders_of
+from kvmc.runtime.records import Guest
+from kvmc.runtime.records import register as write
 from kvmc.runtime.trouble import Trouble
 from tests.support.jobs import job, vm
 from tests.support.runtime import alive, isolate, register
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture(autouse=True)
@@ -33,10 +33,11 @@ def test_a_guest_is_found_by_its_name() -> None:
     folder = _place("web")
     here = guests.start_time(os.getpid())
     assert here is not None
-    given = guests.Guest(
-        pid=os.getpid(), started=here, folder=folder, orders=orders_of(job(vm(name="web"))), plugs=3
-    )
-    guests.register(given)
+    given = Guest(
+        pid=os.getpid(), started=here, folder=folder, orders=orders_of(job(vm(name="web"))),
+        plugs=3, group=Group(version=2, path=Path("/sys/fs/cgroup/kvmc-1-web")),
+    )  # fmt: skip
+    write(given)
     assert guests.find("web").value == given
     assert guests.running() == (given,)
     with pytest.raises(Trouble, match="web runs already"):
@@ -59,6 +60,19 @@ def test_a_pid_that_was_used_again_is_no_guest(tmp_path: Path) -> None:
     hint = guests.find("web").diagnostics[0].hint
     assert hint is not None
     assert str(folder / "qemu.log") in hint
+
+
+def test_the_cgroup_of_a_guest_goes_with_it(tmp_path: Path) -> None:
+    for name, make in (("web", _place), ("db", lambda _name: guests.running())):
+        group = tmp_path / f"kvmc-1-{name}"
+        (group / "vcpu0").mkdir(parents=True)
+        register(tmp_path, name)
+        record = tmp_path / "kvmc" / name / "guest.json"
+        data = json.loads(record.read_text("utf-8")) | {"group": [1, str(group)]}
+        record.write_text(json.dumps(data), "utf-8")
+        make(name)
+        assert not group.exists()
+        assert not record.exists()
 
 
 def test_a_busy_folder_is_left_alone(tmp_path: Path) -> None:

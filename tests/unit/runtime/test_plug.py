@@ -1,18 +1,21 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from kvmc.runtime import guests
+from kvmc.runtime.limits import Group, Limits
 from kvmc.runtime.plug import set_vcpus
+from tests.support.cgroups import Cgroups
 from tests.support.runtime import PID, Slots, alive, isolate, register
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from kvmc.runtime.guests import Guest
+    from kvmc.runtime.records import Guest
 
 
 @pytest.fixture
@@ -80,3 +83,38 @@ def test_nothing_is_done_where_it_cannot_be(guest: Guest, count: int) -> None:
     done = set_vcpus(monitor, guest, count, 1)
     assert done.diagnostics
     assert not _asked(monitor, "device_add", "device_del")
+
+
+@pytest.mark.parametrize(
+    ("plugs", "added", "kvm", "refused"),
+    [(1, [2], False, False), (1, [], False, True), (2, [2], False, True), (2, [2], True, False)],
+)
+def test_under_tcg_nothing_comes_after_one_went(
+    guest: Guest, monkeypatch: pytest.MonkeyPatch, plugs: int, added: list[int], kvm: bool,
+    refused: bool,
+) -> None:  # fmt: skip
+    monkeypatch.setattr("os.sched_setaffinity", lambda _thread, _cpus: None)
+    monitor: Any = Slots(2, added, kvm=kvm)
+    done = set_vcpus(monitor, replace(guest, plugs=plugs), 4, 1)
+    assert [d.code for d in done.diagnostics] == ["KV779"] * refused
+    assert bool(_asked(monitor, "device_add")) is not refused
+
+
+def test_a_vcpu_gets_its_cgroup_and_loses_it(
+    guest: Guest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kernel = Cgroups(monkeypatch, tmp_path, 1)
+    monkeypatch.setattr("os.sched_setaffinity", lambda _thread, _cpus: None)
+    limits = Limits(quota=2000)
+    confined = replace(
+        guest,
+        orders=replace(guest.orders, limits=limits),
+        group=Group(version=1, path=kernel.root / "kvmc-1-web"),
+    )
+    kernel.root.joinpath("kvmc-1-web").mkdir()
+    monitor: Any = Slots(2)
+    set_vcpus(monitor, confined, 3, 1)
+    assert ("kvmc-1-web/vcpu2/tasks", str(PID + 3)) in kernel.written
+    assert kernel.groups() == ["kvmc-1-web", "kvmc-1-web/vcpu2"]
+    set_vcpus(monitor, confined, 2, 1)
+    assert kernel.groups() == ["kvmc-1-web"]
