@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -28,20 +28,15 @@ class CpuSetError(ValueError):
 class CpuSet:
     """An immutable, hashable set of CPU ids with set algebra (`|`, `&`, `-`, `<=`)."""
 
-    __slots__ = ("_mask",)
-    _mask: int
+    __slots__ = ("mask",)
+    mask: Final[int]
+    """The set as a bit mask: bit n for CPU n."""
 
     def __init__(self, cpus: Iterable[int] = ()) -> None:
         mask = 0
         for cpu in cpus:
             mask |= 1 << cpu
-        self._mask = mask
-
-    @classmethod
-    def _of(cls, mask: int) -> CpuSet:
-        new = cls.__new__(cls)
-        new._mask = mask  # noqa: SLF001 (it is this very class)
-        return new
+        self.mask = mask
 
     @classmethod
     def parse(cls, text: str) -> CpuSet:
@@ -67,8 +62,8 @@ class CpuSet:
             else:
                 included |= bits
         if excluded & ~included:
-            raise CpuSetError(f"^{cls._of(excluded & ~included)} excludes what is not included")
-        return cls._of(included & ~excluded)
+            raise CpuSetError(f"^{from_mask(excluded & ~included)} excludes what is not included")
+        return from_mask(included & ~excluded)
 
     @classmethod
     def parse_mask(cls, text: str) -> CpuSet:
@@ -88,45 +83,45 @@ class CpuSet:
             mask = mask << 32 | int(word or "0", 16)
         if mask.bit_length() > MAX_CPU_ID + 1:
             raise CpuSetError(f"the mask names CPUs above {MAX_CPU_ID}")
-        return cls._of(mask)
+        return from_mask(mask)
 
     def __contains__(self, cpu: int) -> bool:
-        return cpu >= 0 and bool(self._mask >> cpu & 1)
+        return cpu >= 0 and bool(self.mask >> cpu & 1)
 
     def __iter__(self) -> Iterator[int]:
-        mask = self._mask
-        while mask:
-            low = mask & -mask
-            yield low.bit_length() - 1
-            mask ^= low
+        mask = self.mask
+        low = mask & -mask
+        if not mask & (mask + low):  # one run, or nothing
+            return iter(range(low.bit_length() - 1, mask.bit_length()) if mask else ())
+        return _bits(mask)
 
     def __len__(self) -> int:
-        return self._mask.bit_count()
+        return self.mask.bit_count()
 
     def __bool__(self) -> bool:
-        return self._mask != 0
+        return self.mask != 0
 
     def __hash__(self) -> int:
-        return hash(self._mask)
+        return hash(self.mask)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, CpuSet) and self._mask == other._mask
+        return isinstance(other, CpuSet) and self.mask == other.mask
 
     def __lt__(self, other: CpuSet) -> bool:
         """Proper subset, as for frozenset."""
-        return self._mask != other._mask and not self._mask & ~other._mask
+        return self.mask != other.mask and not self.mask & ~other.mask
 
     def __le__(self, other: CpuSet) -> bool:
-        return not self._mask & ~other._mask
+        return not self.mask & ~other.mask
 
     def __or__(self, other: CpuSet) -> CpuSet:
-        return CpuSet._of(self._mask | other._mask)
+        return from_mask(self.mask | other.mask)
 
     def __and__(self, other: CpuSet) -> CpuSet:
-        return CpuSet._of(self._mask & other._mask)
+        return from_mask(self.mask & other.mask)
 
     def __sub__(self, other: CpuSet) -> CpuSet:
-        return CpuSet._of(self._mask & ~other._mask)
+        return from_mask(self.mask & ~other.mask)
 
     def __str__(self) -> str:
         """Kernel form: sorted, ranges joined, "" when empty."""
@@ -154,19 +149,32 @@ class CpuSet:
     @property
     def first(self) -> int:
         """The lowest CPU id; ValueError when empty."""
-        mask = self._mask
+        mask = self.mask
         if not mask:
             raise ValueError("an empty CPU set has no first CPU")
         return (mask & -mask).bit_length() - 1
 
-    @property
-    def mask(self) -> int:
-        """The set as a bit mask: bit n for CPU n."""
-        return self._mask
-
     def isdisjoint(self, other: CpuSet) -> bool:
         """Whether the two have no CPU in common."""
-        return not self._mask & other._mask
+        return not self.mask & other.mask
+
+
+_blank = object.__new__
+"""Half the time of a call of the class, which counts where sets are made by the thousand."""
+
+
+def from_mask(mask: int) -> CpuSet:
+    """Return the set with CPU n for each bit n of a mask."""
+    new = _blank(CpuSet)
+    new.mask = mask  # type: ignore[misc]  # it is born here, as in __init__
+    return new
+
+
+def _bits(mask: int) -> Iterator[int]:
+    while mask:
+        low = mask & -mask
+        yield low.bit_length() - 1
+        mask ^= low
 
 
 EMPTY = CpuSet()
@@ -175,7 +183,13 @@ EMPTY = CpuSet()
 @lru_cache(maxsize=4096)
 def single(cpu: int) -> CpuSet:
     """Return the set of one CPU; sets are immutable, so everyone may have the same."""
-    return CpuSet._of(1 << cpu)  # noqa: SLF001 (the module's own)
+    return from_mask(1 << cpu)
+
+
+@lru_cache(maxsize=4096)
+def span(count: int) -> CpuSet:
+    """Return the set of the ids below a count."""
+    return from_mask((1 << count) - 1)
 
 
 def union(sets: Iterable[CpuSet]) -> CpuSet:
@@ -183,4 +197,4 @@ def union(sets: Iterable[CpuSet]) -> CpuSet:
     mask = 0
     for one in sets:
         mask |= one.mask
-    return CpuSet._of(mask)  # noqa: SLF001 (the module's own)
+    return from_mask(mask)

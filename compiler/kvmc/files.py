@@ -11,10 +11,9 @@ import os
 import stat
 import sys
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cache
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kvmc.diagnostics import Diagnostic, Outcome, Place, error
 
@@ -32,8 +31,7 @@ _MAX_READ = 4 * 1024 * 1024 + 1
 """One byte more than the source stage accepts, so that it can say that a file is too large."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Text:
+class Text(NamedTuple):
     """A file's content: `name` is how the user would type it, `content` its bytes."""
 
     name: str
@@ -254,9 +252,16 @@ def _shortest(folder: str) -> str:
 
 
 def read_base(spec_file: str, base: str) -> Outcome[bytes]:
-    """Read the domain XML that a spec's `base:` names, relative to the spec's folder."""
+    """Read the domain XML that a spec's `base:` names.
+
+    It is relative to the spec's folder, or where nothing is there to a folder above it, up to the
+    repository's root, as hosts/ is.
+    """
     folder = "." if spec_file == "<stdin>" else _folder_of(spec_file)
-    read = read_file(tidy(_within(folder, base)), _MAX_READ)
+    near = tidy(_within(folder, base))
+    above = (tidy(_within(parent, base)) for parent in _upwards(folder))
+    found = near if is_there(near) else next(filter(is_there, above), near)
+    read = read_file(found, _MAX_READ)
     return Outcome(read.value.content if read.value else None, read.diagnostics)
 
 

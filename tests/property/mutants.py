@@ -32,7 +32,7 @@ def _free(one: VmPlan) -> list[int]:
 
 
 def _with(one: VmPlan, vcpu: int, cpus: CpuSet | None) -> VmPlan:
-    pins = [replace(pin, cpus=cpus) if pin.id == vcpu else pin for pin in one.vcpus]
+    pins = [pin._replace(cpus=cpus) if pin.id == vcpu else pin for pin in one.vcpus]
     return replace(one, vcpus=tuple(pins))
 
 

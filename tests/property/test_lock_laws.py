@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
 
+from kvmc.cpuset import CpuSet
 from kvmc.planner.held import hold
 from kvmc.planner.lock import Lock, dump_lock, load_lock
 from kvmc.planner.plan import plan_host
@@ -167,6 +169,45 @@ def test_a_line_says_all_that_keeps_a_vm_where_it_is(seed: int) -> None:
     for vm in kept.vms:
         if vm.strategy != "none":
             assert hold(named[vm.name], vm) == lock.by_name()[vm.name]
+
+
+@each_seed
+def test_a_line_edited_by_hand_is_refused_or_does_no_harm(seed: int) -> None:
+    one = case(seed)
+    found, lock = locked(one.vms, one.host)
+    everyone = [vm for vm in one.vms if vm.name in places(found)]
+    rng = Random(seed)  # noqa: S311 - a test
+    for _ in range(10 if lock.held else 0):
+        bad = replace(lock, held=_edited(lock.held, one.host, rng))
+        if check_lock(bad, one.host, everyone) == ():
+            after = plan(everyone, one.host, bad.held)
+            assert violations(after, everyone, one.host) == [], told(one.host, one.vms)
+            for vm in after.vms:
+                assert vm.topology.vcpus == len(vm.vcpus)
+
+
+def _edited(lines: Sequence[Held], host: Host, rng: Random) -> tuple[Held, ...]:
+    """Return the lines with one of them changed at random, as a person or a merge might."""
+    number = rng.randrange(len(lines))
+    line = lines[number]
+    cpus = list(line.cpus)
+    online = [CpuSet([cpu]) for cpu in host.online]
+    match rng.randrange(6):
+        case 0:
+            rng.shuffle(cpus)
+        case 1:
+            cpus[rng.randrange(len(cpus))] = rng.choice(online)
+        case 2:
+            cpus = list(rng.choice(lines).cpus)
+        case 3:
+            line = replace(line, siblings=rng.randint(1, 4))
+        case 4:
+            line = replace(line, isolated=tuple(rng.choice(list(host.online)) for _ in range(2)))
+        case _:
+            node = rng.randint(0, len(host.nodes))
+            moved = tuple(replace(booking, node=node) for booking in line.bookings)
+            line = replace(line, bookings=moved)
+    return (*lines[:number], replace(line, cpus=tuple(cpus)), *lines[number + 1 :])
 
 
 def _asked(found: HostPlan, vms: Sequence[Vm]) -> list[Vm]:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kvmc.cpuset import EMPTY, MAX_CPU_ID, CpuSet, CpuSetError, union
+from kvmc.cpuset import EMPTY, MAX_CPU_ID, CpuSet, CpuSetError, from_mask, span, union
 
 ids = st.integers(min_value=0, max_value=300)
 id_sets = st.frozensets(ids, max_size=40)
@@ -132,3 +132,15 @@ def test_the_empty_set_has_no_first() -> None:
 
 def test_no_negative_cpu_is_in_a_set() -> None:
     assert -1 not in CpuSet([0, 1])
+
+
+@given(id_sets)
+def test_a_mask_is_the_set(of: frozenset[int]) -> None:
+    assert from_mask(CpuSet(of).mask) == CpuSet(of)
+
+
+@given(st.integers(min_value=0, max_value=300), st.integers(min_value=0, max_value=300))
+def test_a_run_is_read_like_any_other_set(start: int, length: int) -> None:
+    run = CpuSet(range(start, start + length))
+    assert list(run) == list(range(start, start + length))
+    assert run == span(start + length) - span(start)

@@ -174,6 +174,14 @@ def test_texts_read_twice_are_one() -> None:
     assert unique((one, two)) == (one,)
 
 
+def test_a_base_may_stand_above_its_spec_where_none_is_beside_it() -> None:
+    _put("base/b.xml", text="<above/>")
+    _put("base/c.xml", text="<above/>")
+    _put("vms/web/base/c.xml", text="<beside/>")
+    assert files.read_base("vms/web/a.yaml", "base/b.xml").value == b"<above/>"
+    assert files.read_base("vms/web/a.yaml", "base/c.xml").value == b"<beside/>"
+
+
 def test_a_base_is_beside_its_spec_and_not_where_one_stands() -> None:
     _put("vms/base/b.xml", text="<domain/>")
     assert files.read_base("vms/a.yaml", "base/b.xml").value == b"<domain/>"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from kvmc.cpuset import EMPTY, CpuSet, union
 
@@ -30,6 +30,18 @@ class Core:
     l3: int | None = None
     """Unique on the host; equal exactly for cores that share a level 3 cache."""
     kind: CoreKind | None = None
+
+
+class Alike(NamedTuple):
+    """Cores of one node and level 3 cache, with as many threads each."""
+
+    node: int | None
+    l3: int | None
+    threads: int
+    cores: tuple[int, ...]
+    """Ascending indexes into `Host.cores`."""
+    cpus: CpuSet
+    """All their CPUs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,9 +105,23 @@ class Host:
     """The document the host was read from; None for a probed one."""
 
     @cached_property
+    def alike(self) -> tuple[Alike, ...]:
+        """The cores in groups of like ones, by their lowest CPU."""
+        found: dict[tuple[int | None, int | None, int], list[int]] = {}
+        for index, core in enumerate(self.cores):
+            found.setdefault((core.node, core.l3, len(core.cpus)), []).append(index)
+        cores = self.cores
+        return tuple(
+            [
+                Alike(*key, tuple(mine), CpuSet([cpu for n in mine for cpu in cores[n].cpus]))
+                for key, mine in found.items()
+            ]
+        )
+
+    @cached_property
     def online(self) -> CpuSet:
         """All CPUs of all cores."""
-        return CpuSet(cpu for core in self.cores for cpu in core.cpus)
+        return union([group.cpus for group in self.alike])
 
     @cached_property
     def core_of(self) -> dict[int, Core]:
@@ -105,11 +131,11 @@ class Host:
     @cached_property
     def node_cpus(self) -> dict[int, CpuSet]:
         """Node id -> its online CPUs, for every node, those without CPUs included."""
-        sets: dict[int, list[int]] = {node.id: [] for node in self.nodes}
-        for core in self.cores:
-            if core.node is not None:
-                sets.setdefault(core.node, []).extend(core.cpus)
-        return {node: CpuSet(cpus) for node, cpus in sets.items()}
+        sets = dict.fromkeys([node.id for node in self.nodes], EMPTY)
+        for group in self.alike:
+            if group.node is not None:
+                sets[group.node] = sets.get(group.node, EMPTY) | group.cpus
+        return sets
 
     @cached_property
     def fingerprint(self) -> str:

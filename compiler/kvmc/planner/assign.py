@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import insort
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -31,6 +30,7 @@ def assign(host: Host, problem: Problem, solution: Solution) -> dict[str, Seats]
     """Return the seats of every placed VM by name."""
     stock = {key: list(cores) for key, cores in problem.core_of.items()}
     seats: dict[str, Seats] = {}
+    alike: dict[tuple[int, int], list[tuple[int, ...]]] = {}
     for number in solution.order:
         demand, placement = problem.demands[number], solution.placements[number]
         if placement is None:
@@ -38,28 +38,22 @@ def assign(host: Host, problem: Problem, solution: Solution) -> dict[str, Seats]
         vcpus: dict[int, int] = {}
         cuts = demand.variants[placement.variant].cuts
         for group, choices in zip(placement.groups, cuts, strict=True):
+            cut = choices[group.cut]
             for width, items in group.items:
                 places = _draw(host, demand, stock, items)
-                units = [u for u in choices[group.cut].units() if len(u) == width]
-                vcpus.update(_pair(units, places))
-        extra = [
-            cpu
-            for _, items in placement.extra
-            for cpus in _draw(host, demand, stock, items, closes=True)
-            for cpu in cpus
-        ]
-        _close(problem, demand, stock)
+                if (id(cut), width) not in alike:
+                    alike[id(cut), width] = sorted([u for u in cut.units() if len(u) == width])
+                # Units in vCPU order on cores in CPU order; threads in the order of siblings.
+                for unit, cpus in zip(alike[id(cut), width], sorted(places), strict=True):
+                    vcpus.update(zip(unit, cpus, strict=True))
+        extra: list[int] = []
+        for _, items in placement.extra:
+            for cpus in _draw(host, demand, stock, items, closes=True):
+                extra += cpus
+        if demand.prefers:
+            _close(problem, stock)
         seats[demand.vm.name] = Seats(vcpus=vcpus, extra=tuple(sorted(extra)))
     return seats
-
-
-def _pair(units: Sequence[tuple[int, ...]], places: Sequence[tuple[int, ...]]) -> dict[int, int]:
-    """Seat units in vCPU order on cores in CPU order; threads in the order of siblings."""
-    return {
-        vcpu: cpu
-        for unit, cpus in zip(sorted(units), sorted(places), strict=True)
-        for vcpu, cpu in zip(unit, cpus, strict=True)
-    }
 
 
 def _draw(
@@ -76,21 +70,29 @@ def _draw(
     """
     places = []
     for core_class, mask, count in items:
-        for _ in range(count):
-            core = stock[core_class].pop(0)
+        cores = stock[core_class]
+        taken = cores[:count]
+        del cores[:count]
+        positions = [p for p in range(mask.bit_length()) if mask >> p & 1]
+        for core in taken:
             cpus = host.cores[core].cpus
-            places.append(tuple(cpu for p, cpu in enumerate(cpus) if mask >> p & 1))
-            rest = tuple(free & ~mask for free in core_class.free)
-            if demand.prefers and any(rest) and not closes:
+            whole = len(positions) == len(cpus)
+            places.append(cpus if whole else tuple([cpus[p] for p in positions]))
+        if demand.prefers and not closes:
+            rest = tuple([free & ~mask for free in core_class.free])
+            if any(rest):
                 status = after_joining(core_class.status)
-                insort(stock.setdefault(CoreClass(core_class.bin, rest, status), []), core)
+                left = stock.setdefault(CoreClass(core_class.bin, rest, status), [])
+                left += taken
+                left.sort()
     return places
 
 
-def _close(problem: Problem, demand: Demand, stock: dict[CoreClass, list[int]]) -> None:
-    """Do what `patterns` does after a VM: its own cores become open, or are gone."""
+def _close(problem: Problem, stock: dict[CoreClass, list[int]]) -> None:
+    """Do what `patterns` does after a VM that prefers: its own cores become open, or are gone."""
     for key in [key for key in stock if key.status in (OWN, MIXED)]:
         cores = stock.pop(key)
-        if problem.sharing and demand.prefers:
-            for core in cores:
-                insort(stock.setdefault(key._replace(status=OPEN), []), core)
+        if problem.sharing:
+            opened = stock.setdefault(key._replace(status=OPEN), [])
+            opened += cores
+            opened.sort()

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from kvmc.planner.problem import State, Unbound
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from kvmc.planner.model import VmPlan
+    from kvmc.planner.problem import State
     from kvmc.spec.model import Vm
 
 
@@ -61,6 +60,8 @@ def bookings_of(vm: Vm, plan: VmPlan) -> Iterator[Booking]:
 
 def booked(state: State, bookings: Iterable[Booking]) -> State:
     """Return the state without what the bookings take; what is left may be negative."""
+    from kvmc.planner.problem import Unbound  # whose models `check` can do without
+
     memory, pages, pool = dict(state.memory), dict(state.pages), dict(state.pool)
     floats, all_floats = dict(state.floats), state.all_floats
     unbound = list(state.unbound)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from kvmc.cpuset import CpuSet
 
 if TYPE_CHECKING:
-    from kvmc.host.model import Core, Host
+    from kvmc.host.model import Alike, Host
     from kvmc.spec.model import Pin
 
 
@@ -39,18 +39,18 @@ def widest_core(host: Host, cpus: CpuSet) -> int:
     """Return the most thread siblings that any one core has among the CPUs; 0 for none."""
     inside = cpus.mask
     widest = 0
-    for core in host.cores:
-        if len(core.cpus) > widest:
-            widest = max(widest, (core_mask(core) & inside).bit_count())
+    for group in sorted(host.alike, key=lambda one: -one.threads):
+        if group.threads > widest and inside & group.cpus.mask:
+            widest = max(widest, _most(host, group, inside))
     return widest
 
 
-def core_mask(core: Core) -> int:
-    """Return the CPUs of a core as a bit mask."""
-    mask = 0
-    for cpu in core.cpus:
-        mask |= 1 << cpu
-    return mask
+def _most(host: Host, group: Alike, inside: int) -> int:
+    """Return the most siblings that a core of a group has inside a mask."""
+    if group.cpus.mask & ~inside:
+        cores = [host.cores[n].cpus for n in group.cores]
+        return max(sum([inside >> cpu & 1 for cpu in cpus]) for cpus in cores)
+    return group.threads
 
 
 def _beside(host: Host, cpus: CpuSet) -> CpuSet:

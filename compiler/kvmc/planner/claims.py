@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kvmc.cpuset import EMPTY, CpuSet, union
+from kvmc.cpuset import EMPTY, CpuSet, from_mask, union
 
 if TYPE_CHECKING:
     from kvmc.host.model import Host
@@ -29,31 +29,32 @@ class Claim:
     floating: CpuSet = EMPTY
 
 
+def names_cpus(vm: Vm) -> bool:
+    """Whether a VM's spec speaks of host CPUs by number; most do not."""
+    pin = vm.pin
+    return bool(pin.map) or isinstance(pin.emulator, CpuSet) or isinstance(pin.iothreads, CpuSet)
+
+
 def claim_of(vm: Vm) -> Claim:
     """Return what a VM's spec says of host CPUs by number; both sets are empty for most."""
+    pin = vm.pin
+    listed = [place for place in (pin.emulator, pin.iothreads) if isinstance(place, CpuSet)]
     return Claim(
         name=vm.name,
-        prefers=vm.pin.threads == "prefer",
-        dedicated=_single(vm),
-        floating=_floating(vm),
+        prefers=pin.threads == "prefer",
+        dedicated=union([cpus for _, cpus in pin.map if len(cpus) == 1]),
+        floating=union(listed + [cpus for _, cpus in pin.map if len(cpus) > 1]),
     )
-
-
-def _single(vm: Vm) -> CpuSet:
-    return union(cpus for _, cpus in vm.pin.map if len(cpus) == 1)
-
-
-def _floating(vm: Vm) -> CpuSet:
-    listed = [cpus for _, cpus in vm.pin.map if len(cpus) > 1]
-    listed += [place for place in (vm.pin.emulator, vm.pin.iothreads) if isinstance(place, CpuSet)]
-    return union(listed)
 
 
 def cores_of(cpus: CpuSet, host: Host) -> CpuSet:
     """Return all CPUs of the cores that some CPUs keep from other VMs' dedicated vCPUs."""
-    kept: set[int] = set()
+    if not cpus:
+        return EMPTY
+    shared, kept = host.policy.shared.mask, 0
     for cpu in cpus:
-        core = host.core_of.get(cpu)
-        if core is not None and host.policy.shared.isdisjoint(CpuSet(core.cpus)):
-            kept.update(core.cpus)
-    return CpuSet(kept)
+        core = None if kept >> cpu & 1 else host.core_of.get(cpu)
+        if core is not None:
+            mask = sum([1 << sibling for sibling in core.cpus])
+            kept |= 0 if mask & shared else mask
+    return from_mask(kept)

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from kvmc.spec.model import Vm
 
 
+_Dedicated = tuple[tuple[int, ...], ...]
+"""The dedicated vCPUs of each group."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
     """A guest cell, or a whole VM without cells."""
@@ -55,19 +59,13 @@ class Demand:
     groups: tuple[Group, ...]
     variants: tuple[Variant, ...]
     """Best first; () where the count itself is impossible, and `obstacle` says why."""
+    prefers: bool
+    """Whether its cores may be shared at all: thread policy `prefer`."""
+    threads_needed: int
+    """Host CPUs that it takes for itself."""
     extra: int = 0
     """CPUs for isolated emulator and I/O threads."""
     obstacle: str = ""
-
-    @property
-    def prefers(self) -> bool:
-        """Whether its cores may be shared at all: thread policy `prefer`."""
-        return self.vm.pin.threads == "prefer"
-
-    @property
-    def threads_needed(self) -> int:
-        """Host CPUs that it takes for itself."""
-        return sum(len(group.dedicated) for group in self.groups) + self.extra
 
 
 def demand_of(vm: Vm, host: Host) -> Demand:
@@ -76,24 +74,36 @@ def demand_of(vm: Vm, host: Host) -> Demand:
 
 
 def demands_of(vms: Iterable[Vm], host: Host) -> list[Demand]:
-    """Return the demands of several VMs; what depends on the pin alone is asked once."""
-    known: dict[object, tuple[CpuSet, int]] = {}
+    """Return the demands of several VMs; what several have in common is worked out once."""
+    usable: dict[object, tuple[CpuSet, int]] = {}
+    known: dict[object, tuple[tuple[Variant, ...], str]] = {}
     found = []
     for vm in vms:
+        pin = vm.pin
         cpus, widest = EMPTY, 0
-        dedicated, extra = vm.dedicated, isolated_threads(vm)
-        if dedicated or extra:
-            pin = vm.pin
-            key = (pin.cpus, pin.kind, pin.threads == "isolate")
-            if key not in known:
+        own, extra = vm.dedicated, isolated_threads(vm)
+        if own or extra:
+            where = (pin.cpus, pin.kind, pin.threads == "isolate")
+            if where not in usable:
                 mine = candidates(host, pin)
-                known[key] = (mine, widest_core(host, mine))
-            cpus, widest = known[key]
-        groups = _groups(vm)
-        variants, obstacle = _variants(vm, groups, widest) if dedicated else (_no_cuts(groups), "")
+                usable[where] = (mine, widest_core(host, mine))
+            cpus, widest = usable[where]
+        groups = groups_of(vm, own)
+        dedicated = tuple([group.dedicated for group in groups])
+        shape = (dedicated, not own, pin.threads, vm.cpu.max, vm.cpu.topology, widest)
+        if shape not in known:
+            known[shape] = _variants(vm, dedicated, widest) if own else (_no_cuts(dedicated), "")
+        variants, obstacle = known[shape]
         found.append(
             Demand(
-                vm=vm, cpus=cpus, groups=groups, variants=variants, obstacle=obstacle, extra=extra
+                vm=vm,
+                cpus=cpus,
+                groups=groups,
+                variants=variants,
+                prefers=pin.threads == "prefer",
+                threads_needed=sum(map(len, dedicated)) + extra,
+                extra=extra,
+                obstacle=obstacle,
             )
         )
     return found
@@ -105,8 +115,8 @@ def isolated_threads(vm: Vm) -> int:
     return emulator + (vm.iothreads if vm.pin.iothreads == "isolate" else 0)
 
 
-def _groups(vm: Vm) -> tuple[Group, ...]:
-    strict = vm.numa.mode == "strict"
+def groups_of(vm: Vm, own: CpuSet) -> tuple[Group, ...]:
+    """Return the VM's cells, or the VM as one; `own` are the vCPUs that need CPUs of their own."""
     one_cache = vm.pin.l3 == "require"
     if vm.pin.strategy == "manual":
         return ()
@@ -114,77 +124,84 @@ def _groups(vm: Vm) -> tuple[Group, ...]:
         return (
             Group(
                 cell=None,
-                dedicated=tuple(vm.dedicated),
-                floats=vm.cpu.max - len(vm.dedicated),
+                dedicated=tuple(own),
+                floats=vm.cpu.max - len(own),
                 bound=vm.pin.numa == "require",
                 one_cache=one_cache,
                 memory_kib=vm.memory_kib,
                 page_kib=vm.memory_backing.hugepages_kib,
             ),
         )
+    strict = vm.numa.mode == "strict"
     return tuple(
-        Group(
-            cell=cell.id,
-            dedicated=tuple(cell.cpus & vm.dedicated),
-            floats=len(cell.cpus - vm.dedicated),
-            bound=strict,
-            one_cache=one_cache,
-            memory_kib=cell.memory_kib,
-            page_kib=cell.hugepages_kib,
-        )
-        for cell in vm.numa.cells
+        [
+            Group(
+                cell=cell.id,
+                dedicated=tuple(cell.cpus & own),
+                floats=len(cell.cpus - own),
+                bound=strict,
+                one_cache=one_cache,
+                memory_kib=cell.memory_kib,
+                page_kib=cell.hugepages_kib,
+            )
+            for cell in vm.numa.cells
+        ]
     )
 
 
-def _no_cuts(groups: tuple[Group, ...]) -> tuple[Variant, ...]:
-    return (Variant(threads=1, cuts=tuple((singles(()),) for _ in groups)),)
+def _no_cuts(dedicated: _Dedicated) -> tuple[Variant, ...]:
+    return (Variant(threads=1, cuts=tuple([(singles(()),) for _ in dedicated])),)
 
 
 def _variants(  # noqa: PLR0911 (one return a policy)
-    vm: Vm, groups: tuple[Group, ...], widest: int
+    vm: Vm, dedicated: _Dedicated, widest: int
 ) -> tuple[tuple[Variant, ...], str]:
-    """Return the variants of a VM with dedicated vCPUs, or none and the obstacle in words."""
+    """Return the variants of a VM with dedicated vCPUs, or none and the obstacle in words.
+
+    Nothing else of the VM counts than its thread policy, ceiling and topology.
+    """
     if vm.pin.threads == "isolate":
-        return (_single(groups),), ""
+        return (_single(dedicated),), ""
     given = vm.cpu.topology
     threads = given.threads if given else widest
     fills = threads > 1 and vm.cpu.max % threads == 0
-    full = _whole(groups, threads) if fills else None
+    full = _whole(dedicated, threads) if fills else None
     if vm.pin.threads == "require":
         if widest < 2:  # noqa: PLR2004 (SMT begins at two)
             return (), "threads: require needs cores with two free thread siblings or more"
         if full is None:
             return (), (
                 f"threads: require needs whole cores of {threads} threads, and "
-                f"{len(vm.dedicated)} dedicated vCPUs do not fill them"
+                f"{sum(map(len, dedicated))} dedicated vCPUs do not fill them"
             )
         return (full,), ""
     if given is not None:
-        return (_loose(groups, threads if full else 1, widest, seen=threads),), ""
+        return (_loose(dedicated, threads if full else 1, widest, seen=threads),), ""
     if full is None:
-        return (_loose(groups, 1, widest, seen=1),), ""
-    return (full, _loose(groups, threads, widest, seen=1)), ""
+        return (_loose(dedicated, 1, widest, seen=1),), ""
+    return (full, _loose(dedicated, threads, widest, seen=1)), ""
 
 
-def _single(groups: tuple[Group, ...]) -> Variant:
-    return Variant(threads=1, cuts=tuple((singles(g.dedicated),) for g in groups))
+def _single(dedicated: _Dedicated) -> Variant:
+    return Variant(threads=1, cuts=tuple([(singles(vcpus),) for vcpus in dedicated]))
 
 
-def _whole(groups: tuple[Group, ...], threads: int) -> Variant | None:
+def _whole(dedicated: _Dedicated, threads: int) -> Variant | None:
     """Return the variant in which every guest core is one unit; None where the count forbids."""
     cuts = []
-    for group in groups:
-        cut = whole(group.dedicated, threads)
+    for vcpus in dedicated:
+        cut = whole(vcpus, threads)
         if cut is None:
             return None
         cuts.append((cut,))
     return Variant(threads=threads, cuts=tuple(cuts))
 
 
-def _loose(groups: tuple[Group, ...], threads: int, widest: int, *, seen: int) -> Variant:
+def _loose(dedicated: _Dedicated, threads: int, widest: int, *, seen: int) -> Variant:
     """Return the variant with every cut, from all together to as crowded as cores allow.
 
     `threads` is the width of a guest core, within which sharing a host core is no conflict and
     whose splitting counts; `seen` is the width that the guest is shown.
     """
-    return Variant(threads=seen, cuts=tuple(all_cuts(g.dedicated, threads, widest) for g in groups))
+    cuts = [all_cuts(vcpus, threads, widest) for vcpus in dedicated]
+    return Variant(threads=seen, cuts=tuple(cuts))

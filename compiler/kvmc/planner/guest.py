@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from kvmc.spec.model import Topology
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from kvmc.host.model import Host
     from kvmc.spec.model import Vm
 
@@ -19,9 +22,14 @@ def topology_of(vm: Vm, threads: int | None) -> Topology:
     if vm.cpu.topology is not None:
         return vm.cpu.topology
     if threads is None:
-        return Topology(cores=vm.cpu.max)
+        return _plain(1, vm.cpu.max, 1)
     sockets = _sockets(vm, threads)
-    return Topology(sockets=sockets, cores=vm.cpu.max // sockets // threads, threads=threads)
+    return _plain(sockets, vm.cpu.max // sockets // threads, threads)
+
+
+@lru_cache(maxsize=1024)
+def _plain(sockets: int, cores: int, threads: int) -> Topology:
+    return Topology(sockets=sockets, cores=cores, threads=threads)
 
 
 def _sockets(vm: Vm, threads: int) -> int:
@@ -44,6 +52,11 @@ def threads_of_map(vm: Vm, host: Host | None) -> int | None:
         return None
     if host is None or len(pins) < vm.cpu.max or not set(pins.values()) <= set(host.online):
         return 1
+    return threads_of(vm, host, pins)
+
+
+def threads_of(vm: Vm, host: Host, pins: Mapping[int, int]) -> int:
+    """Return the siblings really used together where every vCPU has an online CPU of its own."""
     cores = [host.core_of[pins[vcpu]].cpus for vcpu in range(vm.cpu.max)]
     for threads in range(max(len(core) for core in cores), 1, -1):
         if vm.cpu.max % threads == 0 and _together(vm, cores, threads):

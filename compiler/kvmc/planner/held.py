@@ -6,15 +6,14 @@ hand (a run over one file of a repository).
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kvmc.cpuset import EMPTY, CpuSet, union
-from kvmc.planner.booking import Booking, bookings_of
-from kvmc.planner.claims import Claim
 
 if TYPE_CHECKING:
+    from kvmc.planner.booking import Booking
+    from kvmc.planner.claims import Claim
     from kvmc.planner.model import VmPlan
     from kvmc.spec.model import Strategy, Threads, Vm
 
@@ -48,6 +47,8 @@ class Held:
 
     def claim(self) -> Claim:
         """Return what it keeps from other VMs; cores with isolated threads let nobody in."""
+        from kvmc.planner.claims import Claim
+
         many = union(cpus for cpus in self.cpus if cpus and len(cpus) > 1)
         return Claim(
             name=self.name,
@@ -72,6 +73,8 @@ def undeclared(name: str, own: CpuSet, floating: CpuSet) -> Held:
 
 def demand_fingerprint(vm: Vm) -> str:
     """Return a short digest of all that decides where a VM may go; names and tuning do not."""
+    import hashlib  # OpenSSL behind it is slow to load, and `check` reads locks without it
+
     asked = (
         vm.cpu.max,
         vm.cpu.topology,
@@ -87,6 +90,8 @@ def demand_fingerprint(vm: Vm) -> str:
 
 def hold(vm: Vm, plan: VmPlan) -> Held:
     """Return the line that keeps a planned VM where it is."""
+    from kvmc.planner.booking import bookings_of
+
     manual = vm.pin.strategy == "manual"
     isolated = [plan.emulator] if vm.pin.emulator == "isolate" else []
     isolated += [t.cpus for t in plan.iothreads] if vm.pin.iothreads == "isolate" else []

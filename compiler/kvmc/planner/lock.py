@@ -96,15 +96,14 @@ def load_lock(document: Document) -> Outcome[Lock]:
 
     KV521: a line that cannot be read, which only editing by hand makes.
     """
-    from kvmc.spec.schema import validate
-    from kvmc.spec.values import text_keys
+    from kvmc.spec.schema import fields_of
 
     place = Place(file=document.file, document=document.index)
-    problems = validate(document, "lock")
-    if any(p.is_error for p in problems):
-        return Outcome(None, problems)
-    data = text_keys(document.data)
-    found: list[Diagnostic] = list(problems)
+    fields = fields_of(document, "lock")
+    if fields.value is None:
+        return Outcome(None, fields.diagnostics)
+    data = fields.value
+    found: list[Diagnostic] = list(fields.diagnostics)
     held = []
     for name, line in sorted(data["vms"].items()):
         try:

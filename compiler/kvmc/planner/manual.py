@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from kvmc.cpuset import CpuSet
 from kvmc.diagnostics import Diagnostic, Place, error, warning
 from kvmc.planner.booking import bookings_of
-from kvmc.planner.claims import claim_of
+from kvmc.planner.claims import claim_of, names_cpus
 from kvmc.planner.guest import threads_of_map
 from kvmc.planner.places import by_hand
 from kvmc.units import format_kib
@@ -32,9 +32,9 @@ def check_numbers(
     found: dict[str, list[Diagnostic]] = {}
     accepted = list(held)
     for vm in vms:
-        claim = claim_of(vm)
-        if not claim.dedicated and not claim.floating:
+        if not names_cpus(vm):
             continue
+        claim = claim_of(vm)
         mine = [*_unusable(vm, host), *_twice(vm), *_inside(vm, host)]
         for other in accepted:
             mine += _conflicts(vm, claim, other, host) if other.name != vm.name else ()
@@ -50,8 +50,9 @@ def check_share(vms: Sequence[Vm], host: Host) -> dict[str, list[Diagnostic]]:
         return {}
     found: dict[str, list[Diagnostic]] = {}
     for vm in vms:
-        for name in ("emulator", "iothreads"):
-            if vm.pin.strategy != "none" and getattr(vm.pin, name) == "share":
+        threads = (("emulator", vm.pin.emulator), ("iothreads", vm.pin.iothreads))
+        for name in [name for name, where in threads if where == "share"]:
+            if vm.pin.strategy != "none":
                 message = f"pin.{name} of {vm.name} is share, and {host.name} has no shared set"
                 hint = "name one in the host's policy, e.g. `shared: 0-1`, or use own"
                 place = vm.place.at("pin", name)
@@ -64,6 +65,9 @@ def check_memory(vms: Sequence[Vm], host: Host) -> dict[str, list[Diagnostic]]:
 
     Cells follow their pins; VMs are booked in the order given. Unknown memory is not checked.
     """
+    bound = [vm for vm in vms if vm.pin.strategy == "manual" and vm.numa.mode == "strict"]
+    if not bound:
+        return {}
     stock: dict[tuple[int, int | None], int] = {}
     for node in host.nodes:
         pools: dict[tuple[int, int | None], int] = {
@@ -73,9 +77,7 @@ def check_memory(vms: Sequence[Vm], host: Host) -> dict[str, list[Diagnostic]]:
         if node.memory_kib is not None:
             stock[node.id, None] = node.memory_kib - sum(pools.values())
     found: dict[str, list[Diagnostic]] = {}
-    for vm in vms:
-        if vm.pin.strategy != "manual" or vm.numa.mode != "strict":
-            continue
+    for vm in bound:
         for booking in bookings_of(vm, by_hand(vm, host)):
             if booking.node is None:
                 continue

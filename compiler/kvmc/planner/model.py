@@ -6,7 +6,7 @@ This is the planner's output and the renderers' only input beside the VM itself.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from kvmc.cpuset import CpuSet
@@ -14,9 +14,8 @@ if TYPE_CHECKING:
     from kvmc.spec.model import NumaMode, Strategy, Threads, Topology
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VcpuPin:
-    """One vCPU of 0..max-1."""
+class VcpuPin(NamedTuple):
+    """One vCPU of 0..max-1; a tuple, because a plan has thousands."""
 
     id: int
     cpus: CpuSet | None

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
-from kvmc.cpuset import CpuSet
+from kvmc.cpuset import EMPTY, CpuSet
 from kvmc.diagnostics import Diagnostic, note, warning
 from kvmc.planner.memory import book_unbound
 from kvmc.units import format_kib
@@ -18,84 +19,93 @@ if TYPE_CHECKING:
     from kvmc.spec.model import Vm
 
 Placed = tuple["Vm", "VmPlan"]
-_OnCore = dict[int, list[int]]
-"""First CPU of a core -> the vCPUs that have a CPU of their own on it."""
+_Seats = list[tuple[int, int]]
+"""(core, vCPU) of each vCPU with a CPU of its own; a core goes by its lowest CPU."""
 
 
 def notices(host: Host, vms: Sequence[Placed], final: State) -> tuple[Diagnostic, ...]:
-    """Return the warnings and notes of a plan; none of them makes it wrong."""
+    """Return the warnings and notes of a plan that keeps the rules; none of them makes it wrong."""
     found: list[Diagnostic] = []
-    cores = {vm.name: _cores(host, plan) for vm, plan in vms}
+    unknown = CpuSet(n.id for n in host.nodes if n.memory_kib is None)
+    sharing = host.policy.core_sharing == "allow"
+    users: dict[int, list[str]] = {}
     for vm, plan in vms:
-        if vm.pin.strategy != "manual":
-            found += _shared_siblings(vm, plan, cores[vm.name])
-            found += _split_cores(vm, plan, cores[vm.name])
-        found += _piled_up(host, vm, plan)
-        found += _unknown_memory(host, vm, plan)
-    found += _between_vms(host, cores)
+        bends = vm.pin.threads == "prefer"
+        if bends or (vm.pin.threads == "isolate" and plan.topology.threads > 1):
+            seats = _seats(host, plan)
+            if vm.pin.strategy != "manual":
+                found += _inside(vm, plan, seats)
+            for core in {core for core, _ in seats} if bends and sharing else ():
+                users.setdefault(core, []).append(vm.name)
+        if host.isolated:
+            found += _piled_up(host, vm, plan)
+        if unknown:
+            found += _unknown_memory(host, unknown, vm, plan)
+    found += _between_vms(host, users)
     found += _memory_elsewhere(vms, final)
     return tuple(found)
 
 
-def _cores(host: Host, plan: VmPlan) -> _OnCore:
-    """Return who is on which core."""
-    found: _OnCore = {}
-    for pin in plan.vcpus:
-        if pin.dedicated and pin.cpus and pin.cpus.first in host.core_of:
-            found.setdefault(host.core_of[pin.cpus.first].cpus[0], []).append(pin.id)
-    return found
-
-
-def _shared_siblings(vm: Vm, plan: VmPlan, cores: _OnCore) -> Iterator[Diagnostic]:
-    """Contract section 4, rule 3: siblings shared under `prefer` are named."""
-    width = plan.topology.threads
-    crowded = [
-        f"{' and '.join(map(str, vcpus))} on the core of CPU {first}"
-        for first, vcpus in cores.items()
-        if len({v // width for v in vcpus}) > 1
+def _seats(host: Host, plan: VmPlan) -> _Seats:
+    core_of = host.core_of
+    return [
+        (core_of[pin.cpus.first].cpus[0], pin.id)
+        for pin in plan.vcpus
+        if pin.dedicated and pin.cpus
     ]
-    if crowded:
-        yield warning(
-            "KV503",
-            f"vCPUs of {vm.name} share host cores without being threads of one guest "
-            f"core: {', '.join(crowded)}",
-            vm.place.at("pin"),
-            hint="fewer vCPUs, an even number, or `threads: require` to refuse instead",
-        )
 
 
-def _split_cores(vm: Vm, plan: VmPlan, cores: _OnCore) -> Iterator[Diagnostic]:
+def _inside(vm: Vm, plan: VmPlan, seats: _Seats) -> Iterator[Diagnostic]:
+    """Tell where the cores of the guest are not those of the host."""
     width = plan.topology.threads
-    homes: dict[int, set[int]] = {}
-    for first, vcpus in cores.items():
-        for vcpu in vcpus:
-            homes.setdefault(vcpu // width, set()).add(first)
-    apart = [str(core) for core, cores in sorted(homes.items()) if len(cores) > 1]
-    if apart:
-        yield warning(
-            "KV505",
-            f"guest cores {', '.join(apart)} of {vm.name} show {width} threads that are "
-            "no siblings on the host",
-            vm.place.at("cpu", "topology"),
-            hint="leave topology out, or use `threads: require` to refuse instead",
-        )
+    pairs = {(core, vcpu // width) for core, vcpu in seats}
+    if len({core for core, _ in pairs}) < len(pairs):
+        yield from _shared_siblings(vm, width, seats)
+    if len({guest for _, guest in pairs}) < len(pairs):
+        yield from _split_cores(vm, width, pairs)
 
 
-def _between_vms(host: Host, cores_of: Mapping[str, _OnCore]) -> Iterator[Diagnostic]:
+def _shared_siblings(vm: Vm, width: int, seats: _Seats) -> Iterator[Diagnostic]:
+    """Contract section 4, rule 3: siblings shared under `prefer` are named."""
+    on_core: dict[int, list[int]] = {}
+    for core, vcpu in seats:
+        on_core.setdefault(core, []).append(vcpu)
+    crowded = [
+        f"{' and '.join(map(str, vcpus))} on the core of CPU {core}"
+        for core, vcpus in on_core.items()
+        if len({vcpu // width for vcpu in vcpus}) > 1
+    ]
+    yield warning(
+        "KV503",
+        f"vCPUs of {vm.name} share host cores without being threads of one guest "
+        f"core: {', '.join(crowded)}",
+        vm.place.at("pin"),
+        hint="fewer vCPUs, an even number, or `threads: require` to refuse instead",
+    )
+
+
+def _split_cores(vm: Vm, width: int, pairs: set[tuple[int, int]]) -> Iterator[Diagnostic]:
+    homes = Counter(guest for _, guest in pairs)
+    apart = [str(guest) for guest, cores in sorted(homes.items()) if cores > 1]
+    yield warning(
+        "KV505",
+        f"guest cores {', '.join(apart)} of {vm.name} show {width} threads that are "
+        "no siblings on the host",
+        vm.place.at("cpu", "topology"),
+        hint="leave topology out, or use `threads: require` to refuse instead",
+    )
+
+
+def _between_vms(host: Host, users: Mapping[int, Sequence[str]]) -> Iterator[Diagnostic]:
     """Under core_sharing: allow, name the cores that two VMs are on."""
-    on_core: dict[int, list[str]] = {}
-    for name, used in cores_of.items():
-        for first in used:
-            on_core.setdefault(first, []).append(name)
     by_names: dict[tuple[str, ...], list[int]] = {}
-    for first, users in sorted(on_core.items()):
-        if len(users) > 1:
-            by_names.setdefault(tuple(users), []).append(first)
-    for names, cores in by_names.items():
-        cpus = CpuSet(cores)
+    for core, names in sorted(users.items()):
+        if len(names) > 1:
+            by_names.setdefault(tuple(names), []).append(core)
+    for together, cores in by_names.items():
         yield note(
             "KV506",
-            f"{' and '.join(names)} share the cores of CPUs {cpus} of {host.name}, "
+            f"{' and '.join(together)} share the cores of CPUs {CpuSet(cores)} of {host.name}, "
             "as core_sharing: allow lets them",
         )
 
@@ -115,15 +125,14 @@ def _memory_elsewhere(vms: Sequence[Placed], final: State) -> Iterator[Diagnosti
         )
 
 
-def _unknown_memory(host: Host, vm: Vm, plan: VmPlan) -> Iterator[Diagnostic]:
-    unknown = {n.id for n in host.nodes if n.memory_kib is None}
-    used = {c.host_node for c in plan.cells if c.host_node is not None}
-    used |= set(plan.memory_nodes or ())
-    if used & unknown:
+def _unknown_memory(host: Host, unknown: CpuSet, vm: Vm, plan: VmPlan) -> Iterator[Diagnostic]:
+    used = CpuSet(c.host_node for c in plan.cells if c.host_node is not None)
+    used = used | (plan.memory_nodes or EMPTY)
+    if not used.isdisjoint(unknown):
         yield note(
             "KV507",
             f"the memory of {vm.name} was not checked: {host.name} does not say "
-            f"how much node {CpuSet(used & unknown)} has",
+            f"how much node {used & unknown} has",
             vm.place,
         )
 

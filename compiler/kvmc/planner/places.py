@@ -10,7 +10,7 @@ from kvmc.planner.guest import threads_of_map, topology_of
 from kvmc.planner.model import CellPlan, IothreadPin, VcpuPin, VmPlan
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from kvmc.host.model import Host
     from kvmc.planner.held import Held
@@ -48,7 +48,7 @@ def by_hand(vm: Vm, host: Host | None, extra: tuple[int, ...] = ()) -> VmPlan:
         )
         for c in vm.numa.cells
     )
-    return _with_threads(vm, host, vcpus, cells, extra, None if threads is None else threads)
+    return _with_threads(vm, host, vcpus, cells, extra, threads)
 
 
 def kept(vm: Vm, host: Host, held: Held) -> VmPlan:
@@ -63,20 +63,26 @@ def placed(
     vm: Vm, host: Host, seats: Seats, bound: Mapping[int | None, int | None], threads: int
 ) -> VmPlan:
     """Return the plan of a VM with seats; `bound` maps a cell (None: the VM) to its host node."""
+    own, boot = seats.vcpus, vm.cpu.count
+    cell_of = {vcpu: cell.id for cell in vm.numa.cells for vcpu in cell.cpus}
+    vcpus = tuple(
+        [
+            VcpuPin(v, single(own[v]), True, v < boot, cell_of.get(v))
+            if v in own
+            else _pin(vm, v, _floating(vm, v, host, bound), dedicated=False)
+            for v in range(vm.cpu.max)
+        ]
+    )
     nodes = _nodes(vm, host, seats, bound)
-    vcpus = []
-    for vcpu in range(vm.cpu.max):
-        if vcpu in seats.vcpus:
-            vcpus.append(_pin(vm, vcpu, single(seats.vcpus[vcpu]), dedicated=True))
-        else:
-            vcpus.append(_pin(vm, vcpu, _floating(vm, vcpu, host, bound), dedicated=False))
     cells = tuple(
-        CellPlan(id=c.id, vcpus=c.cpus, memory_kib=c.memory_kib, host_node=_only(nodes[c.id]))
-        for c in vm.numa.cells
+        [
+            CellPlan(id=c.id, vcpus=c.cpus, memory_kib=c.memory_kib, host_node=_only(nodes[c.id]))
+            for c in vm.numa.cells
+        ]
     )
     shown = threads if vm.dedicated else None
     whole = nodes.get(None, EMPTY)
-    return _with_threads(vm, host, tuple(vcpus), cells, seats.extra, shown, whole)
+    return _with_threads(vm, host, vcpus, cells, seats.extra, shown, whole)
 
 
 def _pin(vm: Vm, vcpu: int, cpus: CpuSet | None, *, dedicated: bool) -> VcpuPin:
@@ -96,24 +102,29 @@ def _nodes(
     vm: Vm, host: Host, seats: Seats, bound: Mapping[int | None, int | None]
 ) -> dict[int | None, CpuSet]:
     """Return the host nodes of each cell (None: the VM without cells)."""
+    own = seats.vcpus
     if not vm.numa.cells:
         node = bound.get(None)
-        own = seats.vcpus.values()
-        return {None: nodes_of(host, CpuSet(own)) if node is None else single(node)}
+        return {None: _homes(host, own.values()) if node is None else single(node)}
     found: dict[int | None, CpuSet] = {}
     for cell in vm.numa.cells:
         node = bound.get(cell.id)
-        cpus = CpuSet(seats.vcpus[v] for v in cell.cpus if v in seats.vcpus)
-        found[cell.id] = nodes_of(host, cpus) if node is None else single(node)
+        if node is None:
+            found[cell.id] = _homes(host, [own[v] for v in cell.cpus if v in own])
+        else:
+            found[cell.id] = single(node)
     return found
 
 
 def nodes_of(host: Host | None, cpus: CpuSet) -> CpuSet:
     """Return the host nodes of some CPUs; empty where the host or a CPU's node is not known."""
-    if host is None or not cpus <= host.online:
-        return EMPTY
-    nodes = {host.core_of[cpu].node for cpu in cpus}
-    return EMPTY if None in nodes else CpuSet(n for n in nodes if n is not None)
+    return EMPTY if host is None or not cpus <= host.online else _homes(host, cpus)
+
+
+def _homes(host: Host, cpus: Iterable[int]) -> CpuSet:
+    core_of = host.core_of
+    nodes = {core_of[cpu].node for cpu in cpus}
+    return EMPTY if None in nodes else CpuSet([n for n in nodes if n is not None])
 
 
 def _only(nodes: CpuSet) -> int | None:
@@ -129,19 +140,25 @@ def _with_threads(  # noqa: PLR0913 (the parts of a VM's plan)
     threads: int | None,
     nodes: CpuSet = EMPTY,
 ) -> VmPlan:
-    """Add the emulator and I/O threads, the topology and the memory binding."""
+    """Add the emulator and I/O threads, the topology and the memory binding.
+
+    `threads` is None where nothing is dedicated.
+    """
     if vm.pin.strategy == "manual" and not cells:
         nodes = nodes_of(host, union(pin.cpus for pin in vcpus if pin.cpus))
+    own = _everywhere(vm, vcpus)
     left = list(extra)
-    emulator = _thread(vm, vm.pin.emulator, vcpus, host, left)
+    emulator = _thread(vm.pin.emulator, own, host, left)
     iothreads = tuple(
-        IothreadPin(id=i + 1, cpus=_thread(vm, vm.pin.iothreads, vcpus, host, left))
-        for i in range(vm.iothreads)
+        [
+            IothreadPin(id=i + 1, cpus=_thread(vm.pin.iothreads, own, host, left))
+            for i in range(vm.iothreads)
+        ]
     )
     return VmPlan(
         name=vm.name,
         strategy=vm.pin.strategy,
-        threads=vm.pin.threads if any(p.dedicated for p in vcpus) else None,
+        threads=None if threads is None else vm.pin.threads,
         topology=topology_of(vm, threads),
         vcpus=vcpus,
         emulator=emulator,
@@ -152,16 +169,21 @@ def _with_threads(  # noqa: PLR0913 (the parts of a VM's plan)
     )
 
 
-def _thread(
-    vm: Vm, place: ThreadPlace, vcpus: tuple[VcpuPin, ...], host: Host | None, extra: list[int]
-) -> CpuSet:
+def _thread(place: ThreadPlace, own: CpuSet, host: Host | None, extra: list[int]) -> CpuSet:
     """Return where an emulator or I/O thread runs (docs/planner.md, "other threads")."""
-    if isinstance(place, CpuSet):
-        return place
+    if place == "own":
+        return own
     if place == "share":
         return host.policy.shared & host.online if host else EMPTY
     if place == "isolate":
-        return CpuSet([extra.pop(0)]) if extra else EMPTY
+        return single(extra.pop(0)) if extra else EMPTY
+    return place
+
+
+def _everywhere(vm: Vm, vcpus: tuple[VcpuPin, ...]) -> CpuSet:
+    """Return where the vCPUs are, without those of a real-time class where others remain."""
+    every = union([pin.cpus for pin in vcpus if pin.cpus is not None])
+    if not vm.tune.scheduler:
+        return every
     realtime = vm.realtime
-    own = union(p.cpus for p in vcpus if p.cpus and p.id not in realtime)
-    return own or union(p.cpus for p in vcpus if p.cpus)
+    return union([p.cpus for p in vcpus if p.cpus and p.id not in realtime]) or every

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 from kvmc.cpuset import EMPTY, CpuSet
 from kvmc.diagnostics import Diagnostic, Place, error, note
+from kvmc.planner.broken import broken
 from kvmc.planner.candidates import candidates
 from kvmc.planner.held import demand_fingerprint, hold
 from kvmc.planner.lock import Lock
+from kvmc.planner.overbooked import overbooked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from kvmc.spec.model import Vm
 
 _ANEW = "`kvmc lock --replan` plans the whole host anew"
+_RESTORE = "restore it from git, or remove the line"
 
 
 def check_lock(lock: Lock, host: Host, vms: Sequence[Vm]) -> tuple[Diagnostic, ...]:
@@ -33,6 +36,7 @@ def check_lock(lock: Lock, host: Host, vms: Sequence[Vm]) -> tuple[Diagnostic, .
         return (_stale(lock, host, place),)
     named = {vm.name: vm for vm in vms}
     found: list[Diagnostic] = []
+    stay: list[Held] = []
     for held in lock.held:
         at = place.at("vms", held.name, key=True)
         vm = named.get(held.name)
@@ -41,7 +45,19 @@ def check_lock(lock: Lock, host: Host, vms: Sequence[Vm]) -> tuple[Diagnostic, .
             found += _unfit(held, vm, host, at)
         if same or vm is None:
             found += _unusable(held, vm, host, at)
+            stay.append(held)
     found += _contradictions(lock, host, place)
+    if not found:
+        for words in overbooked(stay, host):
+            message = f"the lines of the lock of {host.name} do not fit together: {words}"
+            hint = f"remove lines to place these VMs anew; {_ANEW}"
+            found.append(error("KV522", message, place.at("vms"), hint=hint))
+    for held in () if found else stay:
+        vm = named.get(held.name)
+        for words in () if vm is None else broken(held, vm, host):
+            message = f"the line of {held.name} breaks a rule: {words}"
+            at = place.at("vms", held.name, key=True)
+            found.append(error("KV521", message, at, hint=_RESTORE))
     return tuple(found)
 
 
@@ -72,7 +88,7 @@ def _unfit(held: Held, vm: Vm, host: Host, place: Place) -> Iterator[Diagnostic]
     for wrong, words in problems:
         if wrong:
             message = f"the line of {held.name} was edited: {words}"
-            yield error("KV521", message, place, hint="restore it from git, or remove the line")
+            yield error("KV521", message, place, hint=_RESTORE)
 
 
 def _unusable(held: Held, vm: Vm | None, host: Host, place: Place) -> Iterator[Diagnostic]:

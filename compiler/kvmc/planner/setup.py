@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from kvmc.cpuset import union
 from kvmc.planner.booking import booked
-from kvmc.planner.candidates import core_mask
 from kvmc.planner.claims import cores_of
 from kvmc.planner.problem import FRESH, OPEN, Bin, CoreClass, Problem, State
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from kvmc.host.model import Core, Host
+    from kvmc.host.model import Host
     from kvmc.planner.booking import Booking
     from kvmc.planner.claims import Claim
     from kvmc.planner.demand import Demand
@@ -31,20 +31,19 @@ def problem_of(
 ) -> Problem:
     """Return the problem of placing demands around what is claimed and booked already."""
     ordered = tuple(sorted(demands, key=_hardest_first))
-    masks = [core_mask(core) for core in host.cores]
     usable = _views(ordered, host, claims)
     views = sorted(set(usable), key=lambda mask: (-mask.bit_count(), mask))
     number = {mask: index for index, mask in enumerate(views)}
-    places = {(core.node, core.l3) for core in host.cores}
-    bins = tuple(sorted((Bin(*place) for place in places), key=_bin_order))
-    classes = _classes(host, masks, bins, views, claims)
+    places = {(one.node, one.l3) for one in host.alike}
+    bins = tuple(sorted([Bin(*place) for place in places], key=_bin_order))
+    classes = _classes(host, bins, views, claims)
     return Problem(
         bins=bins,
         nodes=_nodes(host),
         core_of=classes,
-        start=_start(host, masks, classes, bins, claims, bookings),
+        start=_start(host, classes, bins, claims, bookings),
         demands=ordered,
-        view=tuple(number[mask] for mask in usable),
+        view=tuple([number[mask] for mask in usable]),
         distances={(n.id, to): d for n in host.nodes for to, d in n.distances},
         wide=_wide(bins),
         sharing=_allows(host),
@@ -53,15 +52,18 @@ def problem_of(
 
 
 def _nodes(host: Host) -> tuple[int | None, ...]:
-    known = {node.id for node in host.nodes} | {c.node for c in host.cores if c.node is not None}
-    nowhere = [None] if any(core.node is None for core in host.cores) else []
-    return (*sorted(known), *nowhere)
+    homes = {one.node for one in host.alike}
+    known = {node.id for node in host.nodes} | {node for node in homes if node is not None}
+    return (*sorted(known), *([None] if None in homes else []))
 
 
 def _hardest_first(demand: Demand) -> tuple[int, int, int, str]:
     """Order of placing: large VMs first, whole-core ones before those that bend, then by name."""
-    bends = len(demand.variants) + sum(len(c) for v in demand.variants for c in v.cuts)
-    bound = sum(group.bound for group in demand.groups)
+    bends = len(demand.variants)
+    for variant in demand.variants:
+        for cuts in variant.cuts:
+            bends += len(cuts)
+    bound = sum([group.bound for group in demand.groups])
     return (-demand.threads_needed, -bound, bends, demand.vm.name)
 
 
@@ -95,54 +97,66 @@ def _closed(claim: Claim, host: Host) -> tuple[int, int]:
     return cores_of(claim.dedicated, host).mask | floating, claim.dedicated.mask | floating
 
 
-def _bin(core: Core) -> Bin:
-    return Bin(core.node, core.l3)
-
-
 def _bin_order(where: Bin) -> tuple[bool, int, bool, int]:
     return (where.node is None, where.node or 0, where.l3 is None, where.l3 or 0)
 
 
 def _wide(bins: Sequence[Bin]) -> frozenset[int]:
-    caches = [b.cache for b in bins]
-    return frozenset(i for i, b in enumerate(bins) if caches.count(b.cache) > 1)
+    counts = Counter([b.cache for b in bins])
+    return frozenset([i for i, b in enumerate(bins) if counts[b.cache] > 1])
 
 
 def _classes(
-    host: Host,
-    masks: Sequence[int],
-    bins: Sequence[Bin],
-    views: Sequence[int],
-    claims: Sequence[Claim],
+    host: Host, bins: Sequence[Bin], views: Sequence[int], claims: Sequence[Claim]
 ) -> dict[CoreClass, tuple[int, ...]]:
-    """Return the classes of cores that some view can use, with the cores in each."""
-    shared = union(claim.dedicated for claim in claims).mask if _allows(host) else 0
-    number = {(where.node, where.l3): index for index, where in enumerate(bins)}
-    found: dict[tuple[int, tuple[int, ...], int], list[int]] = {}
-    for index, (core, mask) in enumerate(zip(host.cores, masks, strict=True)):
-        full = (1 << len(core.cpus)) - 1
-        free = tuple([full if v & mask == mask else _positions(core, v & mask) for v in views])
+    """Return the classes of cores that some view can use, with the cores in each.
+
+    Like cores that every view has all of, or none, are looked at together.
+    """
+    shared = union([claim.dedicated for claim in claims]).mask if _allows(host) else 0
+    number = {place: index for index, place in enumerate(bins)}
+    found: dict[CoreClass, tuple[int, ...]] = {}
+    cores: Mapping[CoreClass, Sequence[int]]
+    for group in host.alike:
+        mask, where = group.cpus.mask, number[Bin(group.node, group.l3)]
+        if shared & mask or not {view & mask for view in views} <= {0, mask}:
+            cores = _apart(host, group.cores, views, shared, where)
+        else:
+            full = (1 << group.threads) - 1
+            free = tuple([full if view & mask else 0 for view in views])
+            cores = {CoreClass(where, free, FRESH): group.cores} if any(free) else {}
+        for key, indexes in cores.items():
+            # Two groups, of wide and of narrow cores, can have a class in common.
+            before = found.get(key, ())
+            found[key] = tuple(sorted((*before, *indexes))) if before else tuple(indexes)
+    return dict(sorted(found.items(), key=lambda one: one[1][0]))
+
+
+def _apart(
+    host: Host, indexes: Sequence[int], views: Sequence[int], shared: int, where: int
+) -> dict[CoreClass, list[int]]:
+    """Return the classes of cores of one bin, looked at one after the other."""
+    found: dict[CoreClass, list[int]] = {}
+    for index in indexes:
+        cpus = host.cores[index].cpus
+        free = tuple([_positions(cpus, view) for view in views])
         if any(free):
-            status = OPEN if shared & mask else FRESH
-            key = (number[core.node, core.l3], free, status)
+            key = CoreClass(where, free, OPEN if _positions(cpus, shared) else FRESH)
             found.setdefault(key, []).append(index)
-    return {CoreClass(*key): tuple(cores) for key, cores in found.items()}
+    return found
 
 
-def _positions(core: Core, mask: int) -> int:
-    """Return which of a core's threads are in the mask, one bit a thread."""
-    if not mask:
-        return 0
-    return sum(1 << p for p, cpu in enumerate(core.cpus) if mask >> cpu & 1)
+def _positions(cpus: Sequence[int], mask: int) -> int:
+    """Return which threads of a core are in the mask, one bit a thread."""
+    return sum([1 << p for p, cpu in enumerate(cpus) if mask >> cpu & 1])
 
 
 def _allows(host: Host) -> bool:
     return host.policy.core_sharing == "allow"
 
 
-def _start(  # noqa: PLR0913 (the parts of what is left)
+def _start(
     host: Host,
-    masks: Sequence[int],
     classes: dict[CoreClass, tuple[int, ...]],
     bins: Sequence[Bin],
     claims: Sequence[Claim],
@@ -151,11 +165,11 @@ def _start(  # noqa: PLR0913 (the parts of what is left)
     pages = {(n.id, size): count for n in host.nodes for size, count in n.hugepages}
     ratio = host.policy.overcommit
     shared = host.policy.shared & host.online
-    taken = union(claim.dedicated for claim in claims).mask
+    taken = union([claim.dedicated for claim in claims]).mask
     state = State(
         cores={key: len(cores) for key, cores in classes.items()},
         memory={
-            n.id: n.memory_kib - sum(size * count for size, count in n.hugepages)
+            n.id: n.memory_kib - sum([size * count for size, count in n.hugepages])
             for n in host.nodes
             if n.memory_kib is not None
         },
@@ -164,9 +178,7 @@ def _start(  # noqa: PLR0913 (the parts of what is left)
         floats={node: int(ratio * len(cpus & shared)) for node, cpus in host.node_cpus.items()},
         all_floats=int(ratio * len(shared)),
         touched=frozenset(
-            bins.index(_bin(core))
-            for core, mask in zip(host.cores, masks, strict=True)
-            if taken & mask
+            [bins.index(Bin(one.node, one.l3)) for one in host.alike if taken & one.cpus.mask]
         ),
     )
-    return booked(state, bookings)
+    return booked(state, bookings) if bookings else state

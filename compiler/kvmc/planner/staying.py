@@ -8,19 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kvmc.planner.assign import Seats
+from kvmc.planner.broken import lying
 from kvmc.planner.demand import demand_of, isolated_threads
 from kvmc.planner.held import demand_fingerprint, hold
-from kvmc.planner.places import nodes_of, placed
 from kvmc.planner.setup import problem_of
 from kvmc.planner.verify import breaches
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kvmc.cpuset import CpuSet
     from kvmc.host.model import Host
-    from kvmc.planner.demand import Group
     from kvmc.planner.held import Held
     from kvmc.spec.model import Vm
 
@@ -57,9 +54,7 @@ def _renewed(vm: Vm, line: Held, host: Host) -> Held | None:
     demand = demand_of(vm, host)
     if demand.obstacle or line.siblings not in {variant.threads for variant in demand.variants}:
         return None
-    own = {vcpu: cpus.first for vcpu, cpus in enumerate(line.cpus) if cpus}
-    bound = {group.cell: _home(group, line, host) for group in demand.groups}
-    plan = placed(vm, host, Seats(vcpus=own, extra=line.isolated), bound, line.siblings)
+    plan = lying(vm, line, demand.groups, host)
     held = hold(vm, plan)
     return None if held.listed != line.listed or breaches(host, [(vm, plan)]) else held
 
@@ -73,16 +68,3 @@ def _same_shape(vm: Vm, line: Held) -> bool:
         and (len(line.cpus), own) == (vm.cpu.max, set(vm.dedicated))
         and len(line.isolated) == isolated_threads(vm)
     )
-
-
-def _home(group: Group, line: Held, host: Host) -> int | None:
-    """Return the host node that a rule binds a cell to; None where none does, or several would."""
-    cpus: list[CpuSet | None] = [line.cpus[vcpu] for vcpu in group.dedicated]
-    if not group.bound:
-        return None
-    if not cpus:
-        cell = -1 if group.cell is None else group.cell
-        return next((b.node for b in line.bookings if b.cell == cell), None)
-    nodes = {nodes_of(host, one) for one in cpus if one}
-    only = nodes.pop()
-    return only.first if not nodes and len(only) == 1 else None

@@ -66,17 +66,14 @@ def supply_of(problem: Problem) -> Supply:
     types: dict[tuple[tuple[int, ...], int], int] = {}
     for core_class in problem.start.cores:
         types.setdefault((core_class.free, core_class.status), len(types))
-    sets = {
-        kind: _set(problem, types, kind)
-        for demand, view in zip(problem.demands, problem.view, strict=True)
-        for kind in kinds(demand, view)
-    }
+    sets = _sets(problem, types)
     unions, all_of_them = _unions(set(sets.values()) - {0})
     weights = tuple(
         max(mask.bit_count() for mask in free) if problem.sharing else 1 for free, _ in types
     )
     bins = _of_bins(problem, types, unions, weights)
-    sizes = tuple(sorted({size for _, size in problem.start.pages}))
+    asked = {g.page_kib for d in problem.demands for g in d.groups if g.page_kib is not None}
+    sizes = tuple(sorted(asked | {size for _, size in problem.start.pages}))
     return Supply(
         types=types,
         sets=sets,
@@ -87,6 +84,20 @@ def supply_of(problem: Problem) -> Supply:
         nodes=_of_nodes(problem, bins, sizes, len(unions)),
         exact=all_of_them and (not problem.sharing or len(types) == 1),
     )
+
+
+def _sets(problem: Problem, types: dict[tuple[tuple[int, ...], int], int]) -> dict[Kind, int]:
+    """Return the types that each kind of unit fits; demands of one shape are asked once."""
+    found: dict[Kind, int] = {}
+    seen = set()
+    for demand, view in zip(problem.demands, problem.view, strict=True):
+        shape = (view, id(demand.variants), demand.prefers, demand.extra)
+        if shape not in seen:
+            seen.add(shape)
+            for kind in kinds(demand, view):
+                if kind not in found:
+                    found[kind] = _set(problem, types, kind)
+    return found
 
 
 def kinds(demand: Demand, view: int) -> set[Kind]:
@@ -155,18 +166,19 @@ def _of_nodes(
     problem: Problem, bins: tuple[Vector, ...], sizes: tuple[int, ...], width: int
 ) -> tuple[Vector, ...]:
     start = problem.start
+    cores = {node: [0] * width for node in problem.nodes}
+    for where, has in zip(problem.bins, bins, strict=True):
+        mine = cores[where.node]
+        for u, count in enumerate(has):
+            mine[u] += count
     found = []
     for node in problem.nodes:
-        cores = [0] * width
-        for where, has in zip(problem.bins, bins, strict=True):
-            if where.node == node:
-                cores = [a + b for a, b in zip(cores, has, strict=True)]
         if node is None:
             rest = [0] * (len(sizes) + 2)
         else:
             pages = [start.pages.get((node, size), 0) for size in sizes]
             rest = [start.memory.get(node, PLENTY), *pages, start.floats.get(node, 0)]
-        found.append((*cores, *rest))
+        found.append((*cores[node], *rest))
     return tuple(found)
 
 

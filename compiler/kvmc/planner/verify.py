@@ -1,243 +1,272 @@
 """The independent checker: reads a finished plan against the rules, and runs on every plan.
 
-It shares nothing with the search: it looks at CPUs in pins, not at classes or counts. Each function
-is one rule of docs/planner.md and yields a sentence for each breach.
+It shares nothing with the search: it looks at CPUs in pins, not at classes or counts. What is whose
+is read off the pins once (`holders`); then each function is one rule of docs/planner.md and yields
+a sentence for each breach.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kvmc.cpuset import CpuSet
+from kvmc.cpuset import EMPTY, CpuSet, union
+from kvmc.planner.holders import holder_of, owners
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from kvmc.host.model import Core, Host
+    from kvmc.host.model import Host
+    from kvmc.planner.holders import Holder
     from kvmc.planner.model import VmPlan
     from kvmc.spec.model import Vm
 
-Placed = tuple["Vm", "VmPlan"]
 
-
-def breaches(host: Host, vms: Sequence[Placed]) -> tuple[str, ...]:
+def breaches(host: Host, vms: Sequence[tuple[Vm, VmPlan]]) -> tuple[str, ...]:
     """Return every breach of the rules of contract section 4; () for a sound plan."""
-    pinned = [(vm, plan) for vm, plan in vms if vm.pin.strategy != "none"]
-    return tuple(text for rule in RULES for text in rule(host, pinned))
+    holders = [holder_of(host, vm, plan) for vm, plan in vms if vm.pin.strategy != "none"]
+    return tuple([text for rule in RULES for text in rule(host, holders)])
 
 
-def _own(vm: Vm, plan: VmPlan) -> list[tuple[str, int]]:
-    """Return (whose, CPU) of everything that has a CPU of its own in a VM."""
-    own = [(f"{vm.name} vCPU {p.id}", p.cpus.first) for p in plan.vcpus if p.dedicated and p.cpus]
-    if vm.pin.emulator == "isolate" and plan.emulator:
-        own.append((f"{vm.name} emulator", plan.emulator.first))
-    if vm.pin.iothreads == "isolate":
-        own += [(f"{vm.name} iothread {t.id}", t.cpus.first) for t in plan.iothreads if t.cpus]
-    return own
-
-
-def every_vcpu_is_pinned(host: Host, vms: Sequence[Placed]) -> Iterator[str]:
-    """Rule 6: pins cover every vCPU from 0 to max-1; a dedicated pin is one CPU."""
-    for vm, plan in vms:
-        if [p.id for p in plan.vcpus] != list(range(vm.cpu.max)):
+def every_vcpu_is_pinned(host: Host, holders: Sequence[Holder]) -> Iterator[str]:
+    """Pins cover every vCPU from 0 to max-1, with online CPUs; a dedicated pin is one CPU."""
+    for one in holders:
+        vm, pins = one.vm, one.plan.vcpus
+        if [pin.id for pin in pins] != list(range(vm.cpu.max)):
             yield f"{vm.name}: pins do not cover vCPUs 0 to {vm.cpu.max - 1}"
-        for pin in plan.vcpus:
-            if pin.cpus is None or not pin.cpus or (pin.dedicated and len(pin.cpus) != 1):
+        for pin in pins:
+            cpus = 0 if pin.cpus is None else len(pin.cpus)
+            if cpus != 1 if pin.dedicated else not cpus:
                 yield f"{vm.name}: vCPU {pin.id} has the pin {pin.cpus!r}"
-            elif not pin.cpus <= host.online:
-                yield f"{vm.name}: vCPU {pin.id} is pinned outside of the online CPUs"
+        if not one.pinned <= host.online:
+            yield f"{vm.name}: pinned to CPUs {one.pinned - host.online}, which are not online"
 
 
-def every_dedicated_vcpu_is_dedicated(_host: Host, vms: Sequence[Placed]) -> Iterator[str]:
+def every_dedicated_vcpu_is_dedicated(_host: Host, holders: Sequence[Holder]) -> Iterator[str]:
     """Hold the dedicated vCPUs, and the isolated threads, to what the spec asks."""
-    for vm, plan in vms:
-        wanted = vm.dedicated
-        if (
-            vm.pin.strategy != "manual"
-            and CpuSet(p.id for p in plan.vcpus if p.dedicated) != wanted
-        ):
-            yield f"{vm.name}: the dedicated vCPUs are not {wanted}"
-        isolated = [plan.emulator] if vm.pin.emulator == "isolate" else []
-        isolated += [t.cpus for t in plan.iothreads] if vm.pin.iothreads == "isolate" else []
-        if any(cpus is None or len(cpus) != 1 for cpus in isolated):
-            yield f"{vm.name}: an isolated thread has no CPU of its own"
+    for one in holders:
+        vm = one.vm
+        dedicated = [pin.id for pin in one.plan.vcpus if pin.dedicated]
+        if vm.pin.strategy != "manual" and dedicated != list(vm.dedicated):
+            yield f"{vm.name}: the dedicated vCPUs are not {vm.dedicated}"
+        for thread, cpus in one.threads:
+            if cpus is None or len(cpus) != 1:
+                yield f"{vm.name}: the isolated {thread} has no CPU of its own"
 
 
-def no_cpu_is_dedicated_twice(_host: Host, vms: Sequence[Placed]) -> Iterator[str]:
+def no_cpu_is_dedicated_twice(_host: Host, holders: Sequence[Holder]) -> Iterator[str]:
     """Rule 1: a host CPU is dedicated to at most one vCPU or isolated thread."""
+    if len(union(one.own for one in holders)) == sum(one.owners for one in holders):
+        return  # as many CPUs as there are owners
     owner: dict[int, str] = {}
-    for vm, plan in vms:
-        for who, cpu in _own(vm, plan):
+    for one in holders:
+        for who, cpu in owners(one):
             if cpu in owner:
                 yield f"CPU {cpu} is dedicated to {owner[cpu]} and to {who}"
             owner[cpu] = who
 
 
-def only_usable_cpus_are_dedicated(host: Host, vms: Sequence[Placed]) -> Iterator[str]:
-    """Rule 4: never reserved, shared, pooled or offline CPUs, nor outside pin.cpus or pin.kind."""
+def only_usable_cpus_are_dedicated(host: Host, holders: Sequence[Holder]) -> Iterator[str]:
+    """Never reserved, shared, pooled or offline CPUs, nor outside pin.cpus or pin.kind."""
     policy = host.policy
-    barred = policy.reserved | policy.shared | policy.pooled
-    for vm, plan in vms:
-        by_hand = vm.pin.strategy == "manual"
-        for who, cpu in _own(vm, plan):
-            core = host.core_of.get(cpu)
-            if core is None or cpu in barred:
-                yield f"{who} has CPU {cpu}, which no guest may have for itself"
-            elif by_hand:
-                continue
-            elif policy.dedicated is not None and cpu not in policy.dedicated:
-                yield f"{who} has CPU {cpu}, which policy.dedicated leaves out"
-            elif vm.pin.cpus is not None and cpu not in vm.pin.cpus:
-                yield f"{who} has CPU {cpu}, which pin.cpus leaves out"
-            elif vm.pin.kind is not None and core.kind != vm.pin.kind:
-                yield f"{who} has CPU {cpu}, which is no {vm.pin.kind} core"
+    usable = host.online - (policy.reserved | policy.shared | policy.pooled)
+    planned = usable if policy.dedicated is None else usable & policy.dedicated
+    of_kind = {
+        kind: CpuSet([cpu for core in host.cores if core.kind == kind for cpu in core.cpus])
+        for kind in {one.vm.pin.kind for one in holders} - {None}
+    }
+    for one in holders:
+        pin = one.vm.pin
+        mine = usable
+        if pin.strategy != "manual":
+            mine = planned if pin.cpus is None else planned & pin.cpus
+            mine = mine if pin.kind is None else mine & of_kind[pin.kind]
+        if not one.own <= mine:
+            for who, cpu in owners(one):
+                if cpu not in mine:
+                    yield f"{who} has CPU {cpu}, which it may not have for itself"
 
 
-def no_hyperthread_conflict(host: Host, vms: Sequence[Placed]) -> Iterator[str]:
+def no_hyperthread_conflict(host: Host, holders: Sequence[Holder]) -> Iterator[str]:
     """Rule 2: the cores of a VM's dedicated CPUs hold nobody else, nor the shared set.
 
-    Under core_sharing: allow two VMs whose thread policy is `prefer` may share a core.
+    Under core_sharing: allow two VMs whose thread policy is `prefer` may share a core, where none
+    of them has isolated threads (rule 3).
     """
-    on_core: dict[int, dict[str, Vm]] = {}
-    for vm, plan in vms:
-        for _, cpu in _own(vm, plan):
-            if cpu in host.core_of:
-                on_core.setdefault(host.core_of[cpu].cpus[0], {})[vm.name] = vm
-    for first, tenants in on_core.items():
-        core = host.core_of[first]
-        names = " and ".join(sorted(tenants))
-        strict = [vm for vm in tenants.values() if vm.pin.threads != "prefer"]
-        if len(tenants) > 1 and (strict or host.policy.core_sharing != "allow"):
-            yield f"{names} share the core of CPU {core.cpus[0]}"
-        if not CpuSet(core.cpus).isdisjoint(host.policy.shared):
-            yield f"{names} share the core of CPU {core.cpus[0]} with the shared set"
+    on_core: dict[int, list[Holder]] = {}
+    for one in holders:
+        for core in one.cores:
+            on_core.setdefault(core, []).append(one)
+    with_shared = _cores(host, host.policy.shared)
+    for core, here in on_core.items():
+        if len(here) > 1:
+            bend = all(t.vm.pin.threads == "prefer" and core not in t.with_threads for t in here)
+            if host.policy.core_sharing != "allow" or not bend:
+                yield f"{_names(here)} share the core of CPU {core}"
+        if core in with_shared:
+            yield f"{_names(here)} share the core of CPU {core} with the shared set"
 
 
-def claimed_cores_are_left_alone(host: Host, vms: Sequence[Placed]) -> Iterator[str]:
-    """No other VM has a dedicated CPU on a core that a VM's explicit lists float on."""
-    claimed: dict[Core, set[str]] = {}
-    for vm, plan in vms:
-        listed = [p.cpus for p in plan.vcpus if vm.pin.strategy == "manual" and not p.dedicated]
-        listed += [c for c in (vm.pin.emulator, vm.pin.iothreads) if isinstance(c, CpuSet)]
-        for cpu in {cpu for cpus in listed if cpus for cpu in cpus}:
-            if cpu in host.core_of:
-                claimed.setdefault(host.core_of[cpu], set()).add(vm.name)
-    for vm, plan in vms if claimed else ():
-        for who, cpu in _own(vm, plan):
-            core = host.core_of.get(cpu)
-            others = claimed.get(core, set()) - {vm.name} if core else set()
-            if others and core and CpuSet(core.cpus).isdisjoint(host.policy.shared):
-                names = " and ".join(sorted(others))
-                yield f"{who} has CPU {cpu} on a core that {names} claims by number"
+def _cores(host: Host, cpus: CpuSet) -> set[int]:
+    """Return the cores that some CPUs are on, each by its lowest CPU."""
+    return {host.core_of[cpu].cpus[0] for cpu in cpus & host.online}
 
 
-def thread_policy_holds(host: Host, vms: Sequence[Placed]) -> Iterator[str]:
-    """Rule 3: `require` puts guest cores on siblings, `isolate` one vCPU on a core."""
-    for vm, plan in vms:
-        if vm.pin.strategy == "manual" or vm.pin.threads == "prefer":
+def _names(holders: Sequence[Holder]) -> str:
+    return " and ".join(sorted(one.vm.name for one in holders))
+
+
+def claimed_cores_are_left_alone(host: Host, holders: Sequence[Holder]) -> Iterator[str]:
+    """Rule 9: no other VM has a dedicated CPU on a core that a VM's explicit lists float on.
+
+    Cores that carry the shared set are everybody's to float on, and nobody's own (rule 2).
+    """
+    with_shared = _cores(host, host.policy.shared)
+    claimed: dict[int, list[Holder]] = {}
+    for one in holders:
+        pin = one.vm.pin
+        lists = [place for place in (pin.emulator, pin.iothreads) if isinstance(place, CpuSet)]
+        if pin.strategy == "manual":
+            lists += [p.cpus for p in one.plan.vcpus if p.cpus and not p.dedicated]
+        if lists:
+            for core in _cores(host, union(lists)) - with_shared:
+                claimed.setdefault(core, []).append(one)
+    for one in holders if claimed else ():
+        for core in one.cores:
+            others = [other for other in claimed.get(core, ()) if other is not one]
+            if others:
+                yield f"{one.vm.name} is on the core of CPU {core}, claimed by {_names(others)}"
+
+
+def thread_policy_holds(host: Host, holders: Sequence[Holder]) -> Iterator[str]:
+    """Rule 3: `require` puts guest cores on siblings, `isolate` one vCPU on an empty core."""
+    dirty = _cores(host, host.policy.reserved | host.policy.pooled)
+    for one in holders:
+        name, policy = one.vm.name, one.vm.pin.threads
+        if policy == "prefer" or one.vm.pin.strategy == "manual":
             continue
-        width = plan.topology.threads
-        homes: dict[int, list[int]] = {}
-        for pin in plan.vcpus:
-            if pin.dedicated and pin.cpus and pin.cpus.first in host.core_of:
-                homes.setdefault(host.core_of[pin.cpus.first].cpus[0], []).append(pin.id)
-        for first, vcpus in homes.items():
-            yield from _core_holds(vm, first, vcpus, width)
-        if vm.pin.threads == "isolate":
-            yield from _siblings_stay_empty(host, vm, plan)
+        width = one.plan.topology.threads
+        for core, vcpus in one.cores.items():
+            if not vcpus:  # isolated threads alone
+                continue
+            if core in one.with_threads:
+                yield f"{name}: vCPUs {vcpus} are with isolated threads on the core of CPU {core}"
+            if policy == "isolate" and len(vcpus) > 1:
+                yield f"{name}: vCPUs {vcpus} share the core of CPU {core} under isolate"
+            if policy == "isolate" and core in dirty:
+                yield f"{name}: the siblings on the core of CPU {core} are not empty under isolate"
+            if policy == "require":
+                first = vcpus[0] // width * width
+                if vcpus != list(range(first, first + width)) or width == 1:
+                    yield f"{name}: the core of CPU {core} holds vCPUs {vcpus}, no guest core"
 
 
-def _core_holds(vm: Vm, first: int, vcpus: list[int], width: int) -> Iterator[str]:
-    if vm.pin.threads == "isolate" and len(vcpus) > 1:
-        yield f"{vm.name}: vCPUs {vcpus} share the core of CPU {first} under isolate"
-    if vm.pin.threads == "require":
-        whole = sorted(range(vcpus[0] // width * width, vcpus[0] // width * width + width))
-        if sorted(vcpus) != whole or width == 1:
-            yield f"{vm.name}: the core of CPU {first} holds vCPUs {vcpus}, no guest core"
-
-
-def _siblings_stay_empty(host: Host, vm: Vm, plan: VmPlan) -> Iterator[str]:
-    occupied = host.policy.reserved | host.policy.pooled
-    vcpus = CpuSet(p.cpus.first for p in plan.vcpus if p.dedicated and p.cpus)
-    others = CpuSet(cpu for _, cpu in _own(vm, plan)) - vcpus
-    for cpu in vcpus:
-        siblings = CpuSet(host.core_of[cpu].cpus)
-        if not siblings.isdisjoint(occupied | others):
-            yield f"{vm.name}: the siblings of CPU {cpu} are not empty under isolate"
-
-
-def cells_lie_on_nodes(host: Host, vms: Sequence[Placed]) -> Iterator[str]:
-    """Rule 5: strict cells each within one node of their own, the VM too under numa: require."""
-    for vm, plan in vms:
-        if vm.pin.strategy == "manual" or vm.numa.mode != "strict":
+def cells_lie_on_nodes(host: Host, holders: Sequence[Holder]) -> Iterator[str]:
+    """Rule 4: strict cells lie each within one node of their own, and their vCPUs there."""
+    for one in holders:
+        vm = one.vm
+        if not vm.numa.cells or vm.pin.strategy == "manual" or vm.numa.mode != "strict":
             continue
-        nodes = [cell.host_node for cell in plan.cells]
+        nodes = [cell.host_node for cell in one.plan.cells]
         if None in nodes or len(set(nodes)) != len(nodes):
             yield f"{vm.name}: the cells are on nodes {nodes}"
-        for pin in plan.vcpus:
+        for pin in one.plan.vcpus:
             node = None if pin.cell is None else nodes[pin.cell]
-            if node is not None and pin.cpus and not pin.cpus <= host.node_cpus[node]:
+            if node is not None and pin.cpus and not pin.cpus <= host.node_cpus.get(node, EMPTY):
                 yield f"{vm.name}: vCPU {pin.id} is not on node {node} of its cell"
-    for vm, plan in vms:
-        if vm.pin.numa == "require" and not vm.numa.cells and vm.pin.strategy != "manual":
-            cpus = [c for p in plan.vcpus if p.cpus for c in p.cpus if c in host.core_of]
-            used = {host.core_of[c].node for c in cpus}
-            if len(used) != 1:
-                yield f"{vm.name}: numa: require, but it is on nodes {sorted(map(str, used))}"
 
 
-def caches_hold_cells(host: Host, vms: Sequence[Placed]) -> Iterator[str]:
-    """l3: require keeps each cell (or the VM) within one known level 3 cache."""
-    for vm, plan in vms:
-        if vm.pin.l3 != "require" or vm.pin.strategy == "manual":
+def the_vm_lies_on_a_node(host: Host, holders: Sequence[Holder]) -> Iterator[str]:
+    """Rule 5: without cells, numa: require keeps all vCPUs of a VM within one node."""
+    for one in holders:
+        pin = one.vm.pin
+        if pin.numa != "require" or one.vm.numa.cells or pin.strategy == "manual":
             continue
+        home = _node(host, one.pinned)
+        if home is not None and one.pinned <= host.node_cpus[home]:
+            continue
+        used = {host.core_of[cpu].node for cpu in one.pinned & host.online}
+        if len(used) != 1:
+            yield f"{one.vm.name}: numa: require, but it is on nodes {sorted(map(str, used))}"
+
+
+def _node(host: Host, cpus: CpuSet) -> int | None:
+    """Return the node of the first of some CPUs."""
+    core = host.core_of.get(cpus.first) if cpus else None
+    return core.node if core else None
+
+
+def caches_hold_cells(host: Host, holders: Sequence[Holder]) -> Iterator[str]:
+    """Rule 6: l3: require keeps each cell (or the VM) within one known level 3 cache."""
+    for one in holders:
+        if one.vm.pin.l3 != "require" or one.vm.pin.strategy == "manual":
+            continue
+        cell_of = {pin.id: pin.cell for pin in one.plan.vcpus}
         caches: dict[int | None, set[int | None]] = {}
-        for pin in plan.vcpus:
-            if pin.dedicated and pin.cpus:
-                caches.setdefault(pin.cell, set()).add(host.core_of[pin.cpus.first].l3)
+        for core, vcpus in one.cores.items():
+            for vcpu in vcpus:
+                caches.setdefault(cell_of[vcpu], set()).add(host.core_of[core].l3)
         if any(len(used) > 1 or None in used for used in caches.values()):
-            yield f"{vm.name}: l3: require, but a cell is spread over caches"
+            yield f"{one.vm.name}: l3: require, but a cell is spread over caches"
 
 
-def memory_fits(host: Host, vms: Sequence[Placed]) -> Iterator[str]:
-    """Rule 5: what is bound strictly to a node fits it, huge pages of their size included."""
-    normal: dict[int, int] = {}
-    pages: dict[tuple[int, int], int] = {}
-    for vm, plan in vms:
-        strict = vm.numa.mode == "strict" and vm.pin.strategy not in ("none", "manual")
-        for cell, asked in zip(plan.cells, vm.numa.cells, strict=True):
-            if not strict or cell.host_node is None:
-                continue
-            if asked.hugepages_kib is None:
-                normal[cell.host_node] = normal.get(cell.host_node, 0) + cell.memory_kib
-            else:
-                key = (cell.host_node, asked.hugepages_kib)
-                pages[key] = pages.get(key, 0) + cell.memory_kib
-    for node in host.nodes:
-        pools = dict(node.hugepages)
-        for (where, size), wanted in pages.items():
-            if where == node.id and wanted > pools.get(size, 0) * size:
-                yield f"node {node.id} has not the pages of {size} KiB for {wanted} KiB"
-        if node.memory_kib is not None:
-            left = node.memory_kib - sum(size * count for size, count in node.hugepages)
-            wanted = normal.get(node.id, 0)
-            if wanted > max(left, 0):
-                yield f"node {node.id} has {left} KiB for {wanted} KiB"
+def memory_fits(host: Host, holders: Sequence[Holder]) -> Iterator[str]:
+    """Rules 4 and 5: memory that a rule binds to a node fits it, huge pages by their size."""
+    wanted: dict[tuple[int, int | None], int] = {}
+    for one in holders:
+        for where, kib, page in _bound_memory(one):
+            wanted[where, page] = wanted.get((where, page), 0) + kib
+    has = {node.id: node for node in host.nodes}
+    for (where, page), kib in sorted(wanted.items(), key=str):
+        node, pools = has[where], dict(has[where].hugepages)
+        if page is not None:
+            left = pools.get(page, 0) * page
+        elif node.memory_kib is not None:
+            left = max(node.memory_kib - sum(size * count for size, count in pools.items()), 0)
+        else:
+            continue  # unknown memory is not checked
+        if kib > left:
+            kind = "" if page is None else f" of {page} KiB pages"
+            yield f"node {where} has {left} KiB{kind} for {kib} KiB"
 
 
-def overcommit_holds(host: Host, vms: Sequence[Placed]) -> Iterator[str]:
-    """Shared vCPUs number at most overcommit times the shared CPUs, and float only there."""
+def _bound_memory(one: Holder) -> list[tuple[int, int, int | None]]:
+    """Return (node, KiB, page size) of the memory that a rule binds."""
+    vm, plan = one.vm, one.plan
+    if vm.pin.strategy == "manual":
+        return []
+    if not vm.numa.cells:
+        if vm.pin.numa != "require" or not plan.memory_nodes:
+            return []
+        return [(plan.memory_nodes.first, vm.memory_kib, vm.memory_backing.hugepages_kib)]
+    if vm.numa.mode != "strict":
+        return []
+    return [
+        (cell.host_node, cell.memory_kib, asked.hugepages_kib)
+        for cell, asked in zip(plan.cells, vm.numa.cells, strict=True)
+        if cell.host_node is not None
+    ]
+
+
+def overcommit_holds(host: Host, holders: Sequence[Holder]) -> Iterator[str]:
+    """Rule 8: shared vCPUs number at most overcommit times the CPUs that they float on.
+
+    That holds for the shared set, and for the part of it on a node that cells are bound to.
+    """
     shared = host.policy.shared & host.online
-    floating = 0
-    for vm, plan in vms:
-        if vm.pin.strategy == "manual":
+    floating: dict[CpuSet, int] = {shared: 0}
+    for one in holders:
+        if one.vm.pin.strategy not in ("shared", "mixed"):
             continue
-        pins = [p for p in plan.vcpus if not p.dedicated]
-        floating += len(pins)
-        if any(p.cpus and not p.cpus <= shared for p in pins):
-            yield f"{vm.name}: a shared vCPU floats outside of the shared set"
-    if floating > host.policy.overcommit * len(shared):
-        yield f"{floating} shared vCPUs on {len(shared)} shared CPUs"
+        for pin in one.plan.vcpus:
+            if pin.dedicated or not pin.cpus:
+                continue
+            floating[pin.cpus] = floating.get(pin.cpus, 0) + 1
+            if not pin.cpus <= shared:
+                yield f"{one.vm.name}: vCPU {pin.id} floats outside of the shared set"
+    for cpus in floating:
+        count = sum(here for part, here in floating.items() if part <= cpus)
+        if count > host.policy.overcommit * len(cpus):
+            yield f"{count} shared vCPUs on {len(cpus)} shared CPUs ({cpus})"
 
 
 RULES = (
@@ -249,6 +278,7 @@ RULES = (
     claimed_cores_are_left_alone,
     thread_policy_holds,
     cells_lie_on_nodes,
+    the_vm_lies_on_a_node,
     caches_hold_cells,
     memory_fits,
     overcommit_holds,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from math import prod
 from typing import Literal
 
-from kvmc.cpuset import CpuSet
+from kvmc.cpuset import EMPTY, CpuSet, span
 from kvmc.diagnostics import Place
 
 CpuMode = Literal["host-model", "host-passthrough", "maximum", "custom"]
@@ -207,10 +207,10 @@ class Vm:
     def dedicated(self) -> CpuSet:
         """The vCPUs (0..max-1) that get host CPUs of their own under dedicated and mixed."""
         if self.pin.strategy == "dedicated":
-            return CpuSet(range(self.cpu.max))
+            return span(self.cpu.max)
         if self.pin.strategy == "mixed":
-            return self.pin.vcpus or CpuSet()
-        return CpuSet()
+            return self.pin.vcpus or EMPTY
+        return EMPTY
 
     @property
     def realtime(self) -> CpuSet:

@@ -143,7 +143,7 @@ def _states(isolated: str = "", nohz: str = "", online: str = "0-7") -> CpuState
 
 def _dedicated() -> Job:
     job = pinned()
-    vcpus = tuple(replace(pin, dedicated=True) for pin in job.plan.vcpus)
+    vcpus = tuple(pin._replace(dedicated=True) for pin in job.plan.vcpus)
     return replace(job, plan=replace(job.plan, vcpus=vcpus))
 
 
