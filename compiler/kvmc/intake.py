@@ -7,9 +7,8 @@ more than this, and the models of planning take their time to import.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from kvmc.cores import share_out
 from kvmc.diagnostics import Diagnostic, Outcome, error, locate
 
 if TYPE_CHECKING:
@@ -52,7 +51,7 @@ def check(texts: Sequence[Text]) -> Outcome[Repository]:
     import kvmc.spec.load  # noqa: F401
     from kvmc.spec.rules import check_fleet
 
-    parts = share_out(_load, texts, _LEAST)
+    parts = _load_in_parts(texts)
     vms = [vm for part in parts for vm in part.vms]
     hosts = [host for part in parts for host in part.hosts]
     diagnostics = [found for part in parts for found in part.diagnostics]
@@ -67,8 +66,15 @@ def check(texts: Sequence[Text]) -> Outcome[Repository]:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Part:
+def _load_in_parts(texts: Sequence[Text]) -> Sequence[_Part]:
+    if len(texts) < _LEAST:
+        return (_load(texts),)
+    from kvmc.cores import share_out
+
+    return share_out(_load, texts, _LEAST)
+
+
+class _Part(NamedTuple):
     """What some of the texts hold."""
 
     documents: Sequence[Document]
@@ -91,7 +97,7 @@ def _load(texts: Sequence[Text]) -> _Part:
         diagnostics += source.diagnostics
         for document in source.value or ():
             # Kept for its positions: the data is in the Vm or Host, and would travel for nothing.
-            documents.append(replace(document, data=None))
+            documents.append(document.without_data())
             kind = kind_of(document)
             diagnostics += kind.diagnostics
             if kind.value == "vm":

@@ -48,10 +48,10 @@ def test_a_lock_that_is_no_file_is_no_missing_lock() -> None:
 
 
 def test_an_interrupt_while_the_parser_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
-    from kvmc import cli
+    from kvmc import arguments, cli
 
-    def interrupted() -> None:
+    def interrupted(_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "_parser", interrupted)
+    monkeypatch.setattr(arguments, "parser", interrupted)
     assert cli.main(["check"]) == cli.INTERRUPTED

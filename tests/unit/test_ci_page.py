@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from kvmc.cli import _parser
+from kvmc.arguments import parser
 from tests.support.paths import REPO
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def test_the_page_has_its_blocks() -> None:
 @pytest.mark.parametrize("command", [c for c in COMMANDS if c != "kvmc code scanning"])
 def test_every_command_is_one(command: str) -> None:
     words = shlex.split(command)[1:]
-    assert _parser().parse_args(words).command == words[0]
+    assert parser().parse_args(words).command == words[0]
 
 
 def test_the_hooks_are_those_of_the_manifest() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from kvmc.arguments import parser
 from kvmc.commands.result import Failure, Result
 
 if TYPE_CHECKING:
@@ -24,19 +25,20 @@ def run(options: argparse.Namespace, _view: View) -> Result:
     except ImportError:
         raise Failure(2, "this needs the library shtab: pip install 'kvmc[completion]'") from None
 
-    for action in _actions(options.parser):
+    whole = parser()
+    for action in _actions(whole):
         if action.metavar in _FILES:
             action.complete = shtab.FILE  # type: ignore[attr-defined]  # how shtab is told
         elif action.metavar in _FOLDERS:
             action.complete = shtab.DIRECTORY  # type: ignore[attr-defined]
-    return Result(output=shtab.complete(options.parser, options.shell).rstrip("\n") + "\n")
+    return Result(output=shtab.complete(whole, options.shell).rstrip("\n") + "\n")
 
 
-def _actions(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
+def _actions(command: argparse.ArgumentParser) -> Iterator[argparse.Action]:
     """Yield the arguments of a parser and of all its commands."""
-    for action in parser._actions:  # noqa: SLF001 - argparse has no other way to list them
+    for action in command._actions:  # noqa: SLF001 - argparse has no other way to list them
         if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
-            for command in action.choices.values():
-                yield from _actions(command)
+            for inner in action.choices.values():
+                yield from _actions(inner)
         else:
             yield action

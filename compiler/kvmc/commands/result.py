@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kvmc.report.style import Style, printable
 
@@ -21,11 +21,10 @@ class Failure(Exception):  # noqa: N818 (it ends a command, it is no bug)
         self.code = code
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class View:
+class View(NamedTuple):
     """How stdout looks."""
 
-    style: Style = field(default_factory=Style)
+    style: Style = Style()
 
     @property
     def width(self) -> int:

@@ -8,8 +8,8 @@ from kvmc.cpuset import EMPTY
 from kvmc.diagnostics import Outcome, Place
 from kvmc.host.model import Core, Host, HostModel, Node, Policy
 from kvmc.host.snapshot_rules import RULES
-from kvmc.spec.schema import validate
-from kvmc.spec.values import cpus_of, text_keys
+from kvmc.spec.schema import fields_of
+from kvmc.spec.values import cpus_of
 from kvmc.units import parse_kib
 
 if TYPE_CHECKING:
@@ -32,10 +32,10 @@ def load_host(document: Document) -> Outcome[Host]:
     Rules are KV430-KV449; of these KV436 is a warning and KV440 a note.
     """
     place = Place(file=document.file, document=document.index)
-    problems = validate(document, "host")
-    if any(p.is_error for p in problems):
-        return Outcome(None, problems)
-    data = text_keys(document.data)
+    fields = fields_of(document, "host")
+    if fields.value is None:
+        return Outcome(None, fields.diagnostics)
+    problems, data = fields.diagnostics, fields.value
     host = _host(data, place)
     found = (*problems, *_first(d for rule in RULES for d in rule(host, data, place)))
     return Outcome(None if any(d.is_error for d in found) else host, found)

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from kvmc.diagnostics import Outcome
 from kvmc.render.checks import check_job
-from kvmc.render.merge import merge
 from kvmc.render.model import Artifact
 from kvmc.render.printing import print_template
 from kvmc.render.views.domain import domain_view
@@ -31,6 +30,8 @@ def render(job: Job) -> Outcome[Artifact]:
     text = print_template("libvirt/domain.xml.j2", domain=domain_view(job))
     if job.base is None:
         return Outcome(Artifact(name=f"{job.vm.name}.xml", text=text), found)
+    from kvmc.render.merge import merge  # and an XML parser with it
+
     merged = merge(job, job.base, text)
     diagnostics = found + merged.diagnostics
     if merged.value is None:

@@ -50,6 +50,17 @@ class Document:
             root = self.reread(self.text)[self.index]
         return find(root, pointer, key=key) if root is not None else None
 
+    def without_data(self) -> Document:
+        """Return the document for its positions alone."""
+        return Document(
+            file=self.file,
+            index=self.index,
+            data=None,
+            root=self.root,
+            reread=self.reread,
+            text=self.text,
+        )
+
     def line(self, number: int) -> str | None:
         """Return a line of the file, counted from 1, without its end; None beyond the text."""
         lines = lines_of(self.text)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-from kvmc.source.ambiguity import ambiguity
 from kvmc.source.scalars import resolve
 
 _PLAIN = re.compile(r"[A-Za-z0-9/.][A-Za-z0-9()@._/+=-]*(?: [A-Za-z0-9()@._/+=-]+)*")
@@ -15,6 +14,8 @@ _BMP = 0xFFFF
 
 def quote(text: str) -> str:
     """Return the text as it is where YAML 1.1 and 1.2 both read it so, else in double quotes."""
+    from kvmc.source.ambiguity import ambiguity  # slow to import for those who only read
+
     if _PLAIN.fullmatch(text) and resolve(text) == text and ambiguity(text) is None:
         return text
     return '"' + "".join(map(_escaped, text)) + '"'

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 
 from kvmc.diagnostics import Outcome
 from kvmc.source.plain import read_plain
-from kvmc.source.problems import Problems
-from kvmc.source.stream import MAX_TAG_DIRECTIVES, TROUBLE, open_parser, too_many_directives
 from kvmc.source.text import decode
 
 if TYPE_CHECKING:
     from kvmc.source.compose import Composer
     from kvmc.source.document import Document
     from kvmc.source.nodes import Node
+    from kvmc.source.problems import Problems
 
 
 def read(text: bytes, file: str) -> Outcome[tuple[Document, ...]]:
@@ -29,13 +28,14 @@ def read(text: bytes, file: str) -> Outcome[tuple[Document, ...]]:
     decoded = decode(text, file)
     if decoded.value is None:
         return Outcome(None, decoded.diagnostics)
-    plain = None if too_many_directives(decoded.value) else read_plain(decoded.value, file, _roots)
+    plain = read_plain(decoded.value, file, _roots)
     return Outcome(plain) if plain else read_with_positions(decoded.value, file)
 
 
 def read_with_positions(text: str, file: str) -> Outcome[tuple[Document, ...]]:
     """Return what `read` does, of text that is decoded, and where everything stands in it."""
     from kvmc.source.compose import Composer
+    from kvmc.source.problems import Problems
 
     problems = Problems(file)
     composer = Composer(text, problems)
@@ -58,6 +58,9 @@ def _roots(text: str) -> tuple[Node | None, ...]:
 
 
 def _compose(text: str, composer: Composer, problems: Problems) -> None:
+    # PyYAML is imported only for texts that are not plain, or wrong: it takes as long as Python.
+    from kvmc.source.stream import MAX_TAG_DIRECTIVES, TROUBLE, open_parser, too_many_directives
+
     line = too_many_directives(text)
     if line is not None:
         problems.add(

@@ -7,11 +7,14 @@ so they are refused like control characters: then everyone counts the same lines
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from functools import lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from kvmc.diagnostics import Outcome
-from kvmc.source.problems import Problems
+
+if TYPE_CHECKING:
+    from kvmc.source.problems import Problems
 
 MAX_BYTES: Final = 4 * 1024 * 1024
 
@@ -33,9 +36,16 @@ _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")
 
 def decode(raw: bytes, file: str) -> Outcome[str]:
     """Return the text of a file without its byte order mark, or why it is refused."""
+    if len(raw) <= MAX_BYTES and not _looks_like_utf16(raw):
+        with suppress(UnicodeDecodeError):
+            text = raw.decode("utf-8").removeprefix("\ufeff")
+            if not _REFUSED.search(text):
+                return Outcome(text)
+    from kvmc.source.problems import Problems
+
     problems = Problems(file)
-    text = _checked(raw, problems)
-    return Outcome(None if problems.found else text, tuple(problems.found))
+    _report(raw, problems)
+    return Outcome(None, tuple(problems.found))
 
 
 def text_lines(raw: bytes) -> tuple[str, ...]:
@@ -63,24 +73,23 @@ def control_name(text: str) -> str | None:
     return f"U+{point:04X} ({name})" if name else f"U+{point:04X}"
 
 
-def _checked(raw: bytes, problems: Problems) -> str:
+def _report(raw: bytes, problems: Problems) -> None:
+    """Say what is wrong with bytes that cannot be read."""
     if len(raw) > MAX_BYTES:
         message = f"the file has {len(raw)} bytes, more than {MAX_BYTES} (4 MiB)"
         problems.add("KV101", message, 1, 1, "split it into several files")
-        return ""
+        return
     if _looks_like_utf16(raw):
         problems.add("KV102", "the file is UTF-16 or UTF-32", 1, 1, "save it as UTF-8")
-        return ""
+        return
     try:
         text = raw.decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as bad:
         before = lines_of(raw[: bad.start].decode("utf-8").removeprefix("\ufeff"))
         message = f"byte 0x{raw[bad.start]:02X} is not UTF-8"
         problems.add("KV102", message, len(before), len(before[-1]) + 1, "save the file as UTF-8")
-        return ""
-    if _REFUSED.search(text):
-        _report_controls(text, problems)
-    return text
+        return
+    _report_controls(text, problems)
 
 
 def _looks_like_utf16(raw: bytes) -> bool:

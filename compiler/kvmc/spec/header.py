@@ -30,8 +30,10 @@ def kind_of(document: Document) -> Outcome[str]:
     if not isinstance(data, dict):
         message = f"expected a mapping with `kvmc` and `kind`, got {shown(data)}"
         return Outcome(None, (error("KV201", message, place, hint=_START),))
-    problems = (*_version(data, place), *_kind(data, place))
     known = data.get("kvmc", VERSION) == VERSION and data.get("kind") in KINDS
+    if known and "kvmc" in data:
+        return Outcome(data["kind"])
+    problems = (*_version(data, place), *_kind(data, place))
     return Outcome(data["kind"] if known else None, problems)
 
 

@@ -23,8 +23,8 @@ from kvmc.spec.model import (
     Vm,
 )
 from kvmc.spec.rules import RULES
-from kvmc.spec.schema import validate
-from kvmc.spec.values import cpus_of, text_keys
+from kvmc.spec.schema import fields_of
+from kvmc.spec.values import cpus_of
 from kvmc.units import parse_kib
 
 if TYPE_CHECKING:
@@ -43,11 +43,11 @@ def load_vm(document: Document) -> Outcome[Vm]:
     No value where the schema refuses (KV2xx); a value beside errors where only rules do (KV3xx),
     so that checks across documents can go on.
     """
-    problems = validate(document, "vm")
-    if any(p.is_error for p in problems):
-        return Outcome(None, problems)
-    vm = _vm(text_keys(document.data), Place(file=document.file, document=document.index))
-    return Outcome(vm, (*problems, *(d for rule in RULES for d in rule(vm))))
+    fields = fields_of(document, "vm")
+    if fields.value is None:
+        return Outcome(None, fields.diagnostics)
+    vm = _vm(fields.value, Place(file=document.file, document=document.index))
+    return Outcome(vm, (*fields.diagnostics, *(d for rule in RULES for d in rule(vm))))
 
 
 def _vm(data: Data, place: Place) -> Vm:

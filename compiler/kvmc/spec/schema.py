@@ -7,7 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
 from kvmc.cpuset import CpuSetError
-from kvmc.diagnostics import Place, error
+from kvmc.diagnostics import Outcome, Place, error
 from kvmc.resources import schema_text
 from kvmc.spec.header import kind_of
 from kvmc.spec.quick import check_cpuset, is_integer, is_number, judge_of
@@ -23,11 +23,16 @@ if TYPE_CHECKING:
     from kvmc.spec.problems import Problem
     from kvmc.spec.quick import Judge
 
-__all__ = ["kind_of", "validate"]
+__all__ = ["fields_of", "kind_of", "validate"]
 
 
 def validate(document: Document, kind: str) -> tuple[Diagnostic, ...]:
-    """Return every KV2xx problem of a document as a `kind`; () when the data can be loaded.
+    """Return every KV2xx problem of a document as a `kind`; () when the data can be loaded."""
+    return fields_of(document, kind).diagnostics
+
+
+def fields_of(document: Document, kind: str) -> Outcome[dict[str, Any]]:
+    """Return the data of a document, keys as text; none where it is no valid `kind` (KV2xx).
 
     Each problem is said once and at the deepest place that explains it; an unknown field that
     looks like a missing one is reported as the former only.
@@ -35,23 +40,22 @@ def validate(document: Document, kind: str) -> tuple[Diagnostic, ...]:
     header = kind_of(document)
     place = Place(file=document.file, document=document.index)
     if header.value is None:
-        return header.diagnostics
+        return Outcome(None, header.diagnostics)
     if header.value != kind:
-        return (
-            error(
-                "KV205", f"expected `kind: {kind}`, got `kind: {header.value}`", place.at("kind")
-            ),
-        )
+        text = f"expected `kind: {kind}`, got `kind: {header.value}`"
+        return Outcome(None, (error("KV205", text, place.at("kind")),))
     data = text_keys(document.data)
     if _quick(kind)(data):
-        return header.diagnostics
+        wrong = any(d.is_error for d in header.diagnostics)
+        return Outcome(None if wrong else data, header.diagnostics)
     from kvmc.spec.problems import translate
 
     found = list(header.diagnostics)
     schema, problems = _check(kind, data)
     for problem in problems:
         found.extend(translate(problem, place, schema))
-    return tuple(dict.fromkeys(found))
+    wrong = any(d.is_error for d in found)
+    return Outcome(None if wrong else data, tuple(dict.fromkeys(found)))
 
 
 @cache

@@ -6,13 +6,15 @@ from typing import Any
 
 from kvmc.cpuset import CpuSet
 
+_COLLECTIONS = (dict, list)
+
 
 def text_keys(data: Any) -> Any:  # noqa: ANN401 - YAML data is of any shape
     """Return the data with every key as a string, which is what JSON Schema knows."""
     if isinstance(data, dict):
         # Most values are scalars, and a call for each of them is what takes time here.
         return {
-            str(key): text_keys(value) if isinstance(value, dict | list) else value
+            str(key): text_keys(value) if type(value) in _COLLECTIONS else value
             for key, value in data.items()
         }
     if isinstance(data, list):

@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
+from kvmc.source.pieces import MAX_LEVELS
 from kvmc.source.plain import read_plain
 from kvmc.source.reader import read, read_with_positions
 from kvmc.source.stream import MAX_DEPTH
 from tests.support.paths import REPO
 from tests.unit.source.test_properties import DATA, YAMLISH, _typed
+
+REAL = tuple(path.read_text() for path in sorted((REPO / "examples").rglob("*.yaml")))
+BITS = (
+    *"",
+    *" -:#,[]{}'\"\n\r\t&*!|>%@`~<=.0aé",
+    "\n  ",
+    "\n- ",
+    ": ",
+    " #",
+    "---\n",
+    "''",
+    "\\n",
+    "a: ",
+)
 
 
 def _agrees(text: str) -> bool:
@@ -46,14 +64,55 @@ def test_every_golden_and_example_and_most_of_them_are_plain() -> None:
     assert 0.6 < sum(took) / len(took) < 1
 
 
+INDENT = st.sampled_from(["", "", " ", "  ", "  ", "    "])
+DASH = st.sampled_from(["", "", "", "- ", "-  ", "-", "- - "])
+KEY = st.sampled_from(["", "a: ", "b: ", "c:", "c.d-e: ", "1: ", "true: ", "a :", "'q': ", "a:b: "])
+WORDS = r"""
+ x|x y|x  y|0-3,8|12|010|0x1F|1.5|~|null|on|1:30|a:b|a:|Xeon(R) CPU @ 2GHz|qemu:///system|.5|-1
+'it'|'a''b'|"a # b"|"\u0041"|"\u00e9"|"x" "y"|+1|>-|-|- x|*a|&a x|!t x|? x|x: y|--- x|%x|@x|`x
+[]|[a, 'b']|[a,b]|[a b, c]|[a, ]|[a: b]|[a, -1]|[[0, 28],\n [1]]|[1,\n    2]|[|]|,|,x|x,|x#y|#x
+{}|{a: 1}|{a: 1, a: 2}|{a: [b], c: {}}|{a:1}|{a: }|{a}|{a: b:c}|{a: 'b'\n  }|{|}|...|=|<<|\tx|x\ty
+"""
+WORD = st.sampled_from(
+    ["", "|", *(w.replace("\\n", "\n").replace("\\t", "\t") for w in re.split("[|\n]", WORDS))]
+)
+END = st.sampled_from(
+    ["\n", "\n", "\n", " \n", " # c\n", "# c\n", "\n\n", "\n# c\n", "\n---\n", "\r\n", ""]
+)
+LINES = st.lists(st.tuples(INDENT, DASH, KEY, WORD, END).map("".join), max_size=7).map("".join)
+
+
+@given(LINES)
+@settings(max_examples=800)
+@example("a:\n- b:\n  - c\n- d\n")
+@example("a: x\n  y\n")
+@example("a: x\n  b: y\n")
+@example("# a\rb: 1\nc: 2\n")
+def test_lines_of_all_kinds(text: str) -> None:
+    _agrees(text)
+
+
+@given(st.data())
+@settings(max_examples=300)
+def test_real_files_with_something_changed(data: st.DataObject) -> None:
+    text = data.draw(st.sampled_from(REAL))
+    where = data.draw(st.integers(0, len(text)))
+    cut = data.draw(st.integers(0, 3))
+    _agrees(text[:where] + data.draw(st.sampled_from(BITS)) + text[where + cut :])
+
+
 @pytest.mark.parametrize(
     "text",
     [
-        "a: 1\n---\n- b\n- {c: [d]}\n",
-        "1: a\n2: b\n'x1': c\n",
-        "{a: [], b: {}}",
-        "a: 'x'\nb: \"\\u00e9\"\n",
-        "[" * MAX_DEPTH + "]" * MAX_DEPTH,
+        "a: 1\n---\nb:\n- {c: [d]}\n",
+        "# c\n---\n# d\na: 1",
+        "1: a\n2: b\nx1: c\n",
+        "a: 'x'\nb: \"é # x\" # y\n",
+        "a:\n- b:\n  - c\n  d:\n    - e\n- f\ng: # h\n",
+        "a: [[0, 28],\n    [1, 29]] # b\n",
+        "a: {b: 'c', d: [], e: {f: g h}}\n",
+        "a: x:y, z @ 1\n",
+        "a: " + "[" * MAX_LEVELS + "]" * MAX_LEVELS,
     ],
 )
 def test_it_takes(text: str) -> None:
@@ -66,7 +125,10 @@ def test_it_takes(text: str) -> None:
         "",
         "# nothing\n",
         "a",
+        "- a\n",
+        "{a: 1}",
         "a: 1\n---\n---\nb: 1\n",
+        "a: 1\n---\n",
         "a: &x 1",
         "a: &x [1]",
         "a: &x 1\nb: *x\n",
@@ -74,7 +136,8 @@ def test_it_takes(text: str) -> None:
         "a: !!map {}",
         "<<: {a: 1}",
         "a: 1\na: 2\n",
-        "1: a\n'1': b\n",
+        "a: {b: 1, b: 2}",
+        "1: a\n0x1: b\n",
         "'1': a\n1: b\n",
         "true: a",
         "1.5: a",
@@ -84,7 +147,12 @@ def test_it_takes(text: str) -> None:
         'a: "\\x00"',
         "a: [",
         "a: 1\n b: 2\n",
-        "[" * (MAX_DEPTH + 1) + "]" * (MAX_DEPTH + 1),
+        "a: |\n  b\n",
+        "a: b\n  c\n",
+        "a: 1\r\nb: 2\r\n",
+        "a:\n  b: [1,\n  2]\n",
+        "a: " + "[" * (MAX_DEPTH + 1) + "]" * (MAX_DEPTH + 1),
+        "".join(f"{' ' * n}a:\n" for n in range(MAX_DEPTH + 1)),
     ],
 )
 def test_it_leaves_to_the_full_reader(text: str) -> None:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from kvmc.source import reader
+from kvmc.source import reader, stream
 from kvmc.source.reader import read
 from tests.unit.source.reading import only, problems, said
 
 
-@pytest.fixture(autouse=True, params=["c", "python"])
-def _both_parsers(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True, params=["plain", "c", "python"])
+def _all_readers(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param != "plain":
+        monkeypatch.setattr(reader, "read_plain", lambda *_: None)
     if request.param == "python":
-        monkeypatch.setattr(reader, "open_parser", yaml.SafeLoader)
+        monkeypatch.setattr(stream, "open_parser", yaml.SafeLoader)
     elif not hasattr(yaml, "CSafeLoader"):
         pytest.skip("PyYAML was built without libyaml")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from string import ascii_lowercase
 from typing import TYPE_CHECKING
 
@@ -116,7 +115,7 @@ def _extended_interrupts(vm: Vm) -> bool:
 
 def _arch(emulator: str | None) -> str:
     """Return the architecture in the emulator's name, `qemu-system-ARCH`; x86_64 without one."""
-    prefix, _, arch = PurePosixPath(emulator or "").name.partition("qemu-system-")
+    prefix, _, arch = (emulator or "").rpartition("/")[2].partition("qemu-system-")
     return {"": "x86_64", "i386": "i686"}.get(arch, arch) if not prefix else "x86_64"
 
 
