@@ -66,4 +66,11 @@ CODES: tuple[Code, ...] = (
         "pool, /var/lib/libvirt/images, because a relative path means nothing to libvirtd. Write "
         "an absolute path to name another place.",
     ),
+    Code(
+        "KV609",
+        "two VMs would have one UUID",
+        "A base document may hold <uuid>, and every VM with that base gets it. libvirt knows a "
+        "domain by its UUID and refuses a second one on the same host. Take <uuid> out of the "
+        "base (libvirt makes one up, and kvmc keeps it from then on), or give each VM its own base.",
+    ),
 )

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from kvmc.files import Text
     from kvmc.host.model import Host
     from kvmc.planner.held import Held
+    from kvmc.spec.model import Vm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,10 +243,11 @@ def _with_this_machine(options: argparse.Namespace, inputs: Inputs) -> Inputs:
 def read_bases(
     planned: pipeline.Planned,
 ) -> tuple[Mapping[tuple[str, str], bytes], tuple[Diagnostic, ...]]:
-    """Read the base documents that the VMs name; a missing one is said at the spec's `base:`."""
+    """Read the base documents that the VMs name; what is wrong is said at the spec's `base:`."""
     bases: dict[tuple[str, str], bytes] = {}
     missing: list[Diagnostic] = []
-    for vm in planned.vms.values():
+    built: list[tuple[str | None, Vm, bytes]] = []
+    for (host, _), vm in planned.vms.items():
         base = vm.machine.base
         if base is None:
             continue
@@ -255,6 +257,11 @@ def read_bases(
             missing.append(error("KV190", f"base {base}: {reason}", vm.place.at("base")))
         else:
             bases[vm.place.file, base] = read.value
+            built.append((host, vm, read.value))
+    if built:
+        from kvmc.render.identity import shared_uuids
+
+        missing += shared_uuids(built)
     return bases, tuple(missing)
 
 
