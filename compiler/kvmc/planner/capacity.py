@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kvmc.cpuset import CpuSet
+from kvmc.cpuset import union
+from kvmc.planner.counting import width_of
 from kvmc.units import format_kib
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from kvmc.cpuset import CpuSet
     from kvmc.host.model import Host
     from kvmc.planner.demand import Demand, Group
     from kvmc.planner.problem import State
@@ -86,7 +88,7 @@ def _left(group: Group, now: Situation) -> dict[int, int]:
 
 def _cores(demand: Demand, now: Situation) -> str:
     """Return the sum over cores: needed, free on each node, and who holds the rest."""
-    width = _width(demand)
+    width = width_of(demand)
     word = "whole core" if width > 1 else "free core"
     of = f" of {width} threads" if width > 1 else ""
     together = any(group.bound for group in demand.groups)
@@ -104,28 +106,23 @@ def _cores(demand: Demand, now: Situation) -> str:
     return f"{need}; {each or 'no candidate is left'} free" + (f"; {held}" if held else "")
 
 
-def _width(demand: Demand) -> int:
-    """Return the siblings a guest core takes in the demand's least hungry variant."""
-    return 1 if demand.prefers else max((v.threads for v in demand.variants), default=1)
-
-
 def _node(node: int | None) -> str:
     return "no node" if node is None else f"node {node}"
 
 
 def _free(demand: Demand, now: Situation, width: int, *, cpus: bool) -> dict[int | None, int]:
     """Return node -> the cores (or CPUs) that the demand could still take."""
-    taken = CpuSet(cpu for held in now.holders.values() for cpu in held)
+    taken = union([cpus for name, cpus in now.holders.items() if name != demand.vm.name]).mask
+    wanted = demand.cpus.mask
     sharing = now.host.policy.core_sharing == "allow" and demand.prefers
     found: dict[int | None, int] = {}
     for core in now.host.cores:
-        siblings = CpuSet(core.cpus)
-        usable = siblings & demand.cpus
+        usable = [cpu for cpu in core.cpus if wanted >> cpu & 1]
         if usable:
             found.setdefault(core.node, 0)
-        if not sharing and not siblings.isdisjoint(taken):
+        if not sharing and any(taken >> cpu & 1 for cpu in core.cpus):
             continue
-        left = len(usable - taken)
+        left = sum([not taken >> cpu & 1 for cpu in usable])
         if left >= width:
             found[core.node] += left if cpus else 1
     return found
@@ -133,13 +130,17 @@ def _free(demand: Demand, now: Situation, width: int, *, cpus: bool) -> dict[int
 
 def _held(demand: Demand, now: Situation) -> str:
     """Return who holds candidate cores: `4 cores are held by db-01, 2 by web`."""
+    wanted = demand.cpus.mask
+    core_of = {
+        cpu: number
+        for number, core in enumerate(now.host.cores)
+        if any(wanted >> cpu & 1 for cpu in core.cpus)
+        for cpu in core.cpus
+    }
     parts: list[str] = []
     for name, cpus in sorted(now.holders.items()):
-        count = sum(
-            not CpuSet(core.cpus).isdisjoint(cpus) and not CpuSet(core.cpus).isdisjoint(demand.cpus)
-            for core in now.host.cores
-        )
-        if count:
+        count = len({core_of[cpu] for cpu in cpus if cpu in core_of})
+        if count and name != demand.vm.name:
             verb = "" if parts else (" core is held" if count == 1 else " cores are held")
             parts.append(f"{count}{verb} by {name}")
     return ", ".join(parts)

@@ -7,19 +7,28 @@ are alike: of those the last by name are left out first.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from kvmc.planner.outcome import shared_siblings
+from kvmc.planner.subsets import Kind, Sets
+from kvmc.planner.sums import crowded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from kvmc.planner.pieces import Order
     from kvmc.planner.problem import Problem
     from kvmc.planner.seating import Table
 
-_MOST_TRIES = 400
-"""Sets tried before the best found so far is taken."""
+_A_TRY = 2
+"""What one set may cost, in units of the problem's budget."""
+_TRIES = 10
+"""What all sets that are as small as can be may cost."""
+_ROOMY = 8
+"""What sets that leave out more may cost beside."""
+_MOST_ROOMY = 3
+"""Sets tried with each number of vCPUs more."""
 _MOST_TIES = 30
 """Sets with equally many vCPUs that are compared."""
 
@@ -27,19 +36,31 @@ _MOST_TIES = 30
 class Trials(NamedTuple):
     """How a set of VMs is tried."""
 
-    place: Callable[[Sequence[int]], tuple[Table | None, bool]]
-    """Returns seats for all of some VMs, or whether there are none for sure."""
-    tired: Callable[[], bool]
-    """Whether no effort is left."""
+    place: Callable[[Sequence[int], int], tuple[Table | None, bool]]
+    """Returns seats for all of some VMs, or whether there are none for sure, in so many steps."""
+    least: Callable[[Sequence[int]], int]
+    """Returns how many siblings some VMs share at the least."""
+    left: Callable[[], int]
+    """Returns the steps that are left."""
 
 
-class _Kind(NamedTuple):
-    """VMs that ask for the same."""
+@dataclass(slots=True)
+class _Best:
+    """The best seats so far."""
 
-    members: tuple[int, ...]
-    """Last by name first."""
-    vcpus: int
-    asks: tuple[int, ...]
+    proven: bool
+    """Whether no set with fewer vCPUs is possible."""
+    weight: int = 0
+    """The vCPUs that are left out."""
+    table: Table | None = None
+    shared: int = 0
+
+    def add(self, table: Table | None) -> None:
+        """Take a table if it shares less."""
+        if table is not None:
+            shared = shared_siblings(table.problem, table)
+            if self.table is None or shared < self.shared:
+                self.table, self.shared = table, shared
 
 
 def fewest_out(  # noqa: PLR0913 (the host in sums, and how to place)
@@ -56,110 +77,95 @@ def fewest_out(  # noqa: PLR0913 (the host in sums, and how to place)
     `asked` is what each VM takes of the sums over the host, `have` what those are; `proven` is
     whether all of them together are known not to fit.
     """
-    place = trials.place
-    alone = []
-    for number in range(len(orders)):
-        table, sure = place([number])
+    if len(orders) == 1:
+        return None, proven
+    kinds = []
+    for kind in _kinds(problem, orders, asked):
+        table, sure = trials.place(kind.members[:1], problem.budget)
         if table is not None:
-            alone.append(number)
+            kinds.append(kind)
         else:
             proven &= sure
-    kinds = _kinds(problem, orders, asked, alone)
-    excess = [sum(asked[n][d] for n in alone) - total for d, total in enumerate(have)]
-    greedy, limit = _greedy(problem, alone, place)
-    found = 0
-    best: Table | None = None
-    least = ties = 0
-    for tries, out in enumerate(_sets(kinds, excess, limit + 1)):
-        weight = sum(problem.demands[n].vm.cpu.max for n in out)
-        ties += best is not None or weight == limit
-        if best is not None and (weight > found or ties > _MOST_TIES or trials.tired()):
-            return best, proven
-        if tries > _MOST_TRIES or trials.tired() or ties > _MOST_TIES:
-            return greedy, proven and weight == limit
-        table, sure = place([n for n in alone if n not in out])
-        if table is None:
-            proven &= sure or weight == limit
-            continue
-        shared = shared_siblings(problem, table)
-        if best is None or shared < least:
-            best, least, found = table, shared, weight
-        if not shared:
-            return best, proven
-    return (best or greedy), proven
+    alone = sorted(n for kind in kinds for n in kind.members)
+    if not alone:
+        return None, proven
+    wanted = [sum(column) for column in zip(*[asked[n] for n in alone], strict=True)]
+    sets = Sets.of(kinds, wanted, have)
+    found = _smallest(problem, sets, alone, trials, proven=proven)
+    if found.table is not None:
+        return found.table, found.proven
+    return _with_slack(problem, sets, found.weight, alone, trials), False
+
+
+def _smallest(
+    problem: Problem, sets: Sets, alone: Sequence[int], trials: Trials, *, proven: bool
+) -> _Best:
+    """Try the sets by the vCPUs that they leave out, as far as the effort goes."""
+    stop = trials.left() - _TRIES * problem.budget
+    tries = 0
+    best = _Best(proven=proven)
+    for weight in range(sets.total + 1):
+        best.weight, sure = weight, True
+        for out in sets.weighing(weight):
+            rest = [n for n in alone if n not in out]
+            if best.table is not None and (tries > _MOST_TIES or trials.least(rest) >= best.shared):
+                return best
+            if trials.left() <= stop:
+                return best
+            tries += 1
+            table, none = trials.place(rest, _A_TRY * problem.budget)
+            sure &= none
+            best.add(table)
+        if best.table is not None or sets.steps <= 0:
+            return best
+        best.proven &= sure and not sets.cut
+    return best
 
 
 def _kinds(
-    problem: Problem,
-    orders: Sequence[Order],
-    asked: Sequence[tuple[int, ...]],
-    alone: Sequence[int],
-) -> list[_Kind]:
+    problem: Problem, orders: Sequence[Order], asked: Sequence[tuple[int, ...]]
+) -> list[Kind]:
     found: dict[object, list[int]] = {}
-    for number in alone:
+    for number, order in enumerate(orders):
         demand = problem.demands[number]
-        shape = [(p.bound, p.cached, p.lean, p.beside) for p in orders[number].pieces]
-        key = (demand.vm.cpu.max, demand.vm.pin.threads, problem.view[number], repr(shape))
+        shape = tuple([(p.bound, p.cached, p.lean, p.beside) for p in order.pieces])
+        key = (demand.vm.cpu.max, demand.vm.pin.threads, problem.view[number], shape)
         found.setdefault((key, asked[number]), []).append(number)
     kinds = []
     for members in found.values():
         names = sorted(members, key=lambda n: problem.demands[n].vm.name, reverse=True)
-        kinds.append(
-            _Kind(tuple(names), problem.demands[names[0]].vm.cpu.max, tuple(asked[names[0]]))
-        )
+        first = orders[names[0]]
+        wishes = sum([p.best.units for p in first.pieces]) + sum([n for _, n in first.extra_widths])
+        wishes += crowded(problem, first)
+        vcpus = problem.demands[names[0]].vm.cpu.max
+        kinds.append(Kind(tuple(names), vcpus, asked[names[0]], wishes))
     return sorted(kinds, key=lambda kind: (-kind.vcpus, kind.members))
 
 
-def _greedy(
-    problem: Problem,
-    alone: Sequence[int],
-    place: Callable[[Sequence[int]], tuple[Table | None, bool]],
-) -> tuple[Table | None, int]:
-    """Return a set that fits, found by letting the largest in first, and the vCPUs it leaves."""
-    inside: list[int] = []
+def _with_slack(
+    problem: Problem, sets: Sets, weight: int, alone: Sequence[int], trials: Trials
+) -> Table | None:
+    """Return seats for a set that leaves out more than the sums ask for, as little as is found.
+
+    The more room is left the easier it is to find seats: what is left out beyond a number of vCPUs
+    is doubled until they are found, and then halved again.
+    """
+    stop = trials.left() - _ROOMY * problem.budget
     best: Table | None = None
-    left = 0
-    for number in sorted(alone, key=lambda n: (-problem.demands[n].vm.cpu.max, n)):
-        table, _ = place(sorted([*inside, number]))
-        if table is None:
-            left += problem.demands[number].vm.cpu.max
+    low, high, more = weight, sets.total + 1, 1
+    while low + 1 < high and (best is None or trials.left() > stop):
+        middle = sets.next(low + more if best is None else (low + high) // 2)
+        if middle >= high:
+            high = (low + high) // 2
+            continue
+        more *= 2
+        table = None
+        for out in sets.weighing(middle, roomy=True)[:_MOST_ROOMY]:
+            if table is None:
+                rest = [n for n in alone if n not in out]
+                table, _ = trials.place(rest, problem.budget)
+        if table is not None:
+            best, high = table, middle
         else:
-            best = table
-            inside.append(number)
-    return best, left
-
-
-def _sets(kinds: Sequence[_Kind], excess: Sequence[int], limit: int) -> Iterator[set[int]]:
-    """Yield sets to leave out that free what is lacking, by vCPUs, below a limit."""
-    reach = [1]
-    for kind in reversed(kinds):
-        now = reach[-1]
-        for _ in kind.members:
-            now |= now << kind.vcpus
-        reach.append(now)
-    reach.reverse()
-    for target in range(limit):
-        if reach[0] >> target & 1:
-            yield from _exact(kinds, 0, target, list(excess), reach, ())
-
-
-def _exact(  # noqa: PLR0913 (the state of a recursion)
-    kinds: Sequence[_Kind],
-    index: int,
-    missing: int,
-    excess: list[int],
-    reach: Sequence[int],
-    out: tuple[int, ...],
-) -> Iterator[set[int]]:
-    if missing < 0 or not reach[index] >> missing & 1:
-        return
-    if missing == 0:
-        if all(e <= 0 for e in excess):
-            yield set(out)
-        return
-    kind = kinds[index]
-    most = min(len(kind.members), missing // kind.vcpus)
-    for count in range(most, -1, -1):
-        less = [e - count * a for e, a in zip(excess, kind.asks, strict=True)]
-        rest = missing - count * kind.vcpus
-        yield from _exact(kinds, index + 1, rest, less, reach, (*out, *kind.members[:count]))
+            low = middle
+    return best

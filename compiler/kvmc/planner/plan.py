@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import combinations
 from typing import TYPE_CHECKING
 
 from kvmc.diagnostics import Outcome, error
 from kvmc.planner import places
 from kvmc.planner.assign import assign
 from kvmc.planner.booking import bookings_of
-from kvmc.planner.claims import claim_of
+from kvmc.planner.claims import claim_of, names_cpus
 from kvmc.planner.demand import demands_of, isolated_threads
-from kvmc.planner.held import demand_fingerprint
+from kvmc.planner.held import demand_fingerprint, hold
 from kvmc.planner.manual import check_memory, check_numbers, check_share
 from kvmc.planner.memory import book_unbound
 from kvmc.planner.model import HostPlan, Unplaced, VmPlan
+from kvmc.planner.moves import fewest_moves
 from kvmc.planner.notices import notices
 from kvmc.planner.refusal import refuse
 from kvmc.planner.search import search
@@ -28,13 +28,10 @@ if TYPE_CHECKING:
 
     from kvmc.diagnostics import Diagnostic
     from kvmc.host.model import Host
+    from kvmc.planner.claims import Claim
     from kvmc.planner.held import Held
     from kvmc.planner.problem import Problem, Solution
     from kvmc.spec.model import Vm
-
-
-_MOVE_TRIALS = 64
-"""Sets of VMs tried for "what must move to make room" before the question is left open."""
 
 
 class UnsoundPlanError(AssertionError):
@@ -63,8 +60,8 @@ def plan_host(vms: Sequence[Vm], host: Host | None, held: Sequence[Held] = ()) -
     placed = [(vm, plans[vm.name]) for vm in ordered if vm.name in plans]
     _verify(host, placed)
     missing = [vm for vm in fleet.sound if vm.name not in plans]
-    movers = _fewest_moves(ordered, fleet, held) if missing else ()
-    refused = refuse(host, missing, placed, fleet.absent, solution, movers)
+    movers = _movers(ordered, fleet, held, missing) if missing else ()
+    refused = refuse(host, missing, _claims(fleet, placed, missing), solution, movers)
     unplaced = [u for u, _ in refused]
     unplaced += [
         Unplaced(name=name, reason=found[0].message, proven=True)
@@ -89,20 +86,37 @@ def _attempt(fleet: _Fleet) -> tuple[dict[str, VmPlan], Solution]:
     return _plans(fleet, problem, solution), solution
 
 
-def _fewest_moves(vms: Sequence[Vm], fleet: _Fleet, held: Sequence[Held]) -> tuple[str, ...]:
+def _claims(
+    fleet: _Fleet, placed: Sequence[tuple[Vm, VmPlan]], missing: Sequence[Vm]
+) -> list[Claim]:
+    """Return what everyone holds; the numbers of a VM without a place hold all the same."""
+    if not missing:
+        return []
+    pinned = [(vm, plan) for vm, plan in placed if vm.pin.strategy != "none"]
+    fresh = [hold(vm, plan).claim() for vm, plan in pinned if vm.name not in fleet.kept]
+    return [*fleet.claims.values(), *fresh, *(claim_of(vm) for vm in missing if names_cpus(vm))]
+
+
+def _movers(
+    vms: Sequence[Vm], fleet: _Fleet, held: Sequence[Held], missing: Sequence[Vm]
+) -> tuple[str, ...]:
     """Return the fewest kept VMs that, if they may move, make room for all; () if none found."""
-    small_first = sorted(fleet.kept, key=lambda name: (len(fleet.kept[name].own), name))
-    trials = 0
-    for size in range(1, len(small_first) + 1):
-        for movers in combinations(small_first, size):
-            trials += 1
-            if trials > _MOVE_TRIALS:
-                return ()
-            rest = [line for line in held if line.name not in movers]
-            freed = _fleet(vms, fleet.host, rest)
-            if len(_attempt(freed)[0]) == len(freed.sound):
-                return movers
-    return ()
+    if not fleet.kept:
+        return ()
+    everyone = _problem(replace(fleet, kept={}))
+    if not {vm.name for vm in missing} <= {d.vm.name for d in everyone.demands}:
+        return ()
+
+    def fits(movers: frozenset[str]) -> bool:
+        stay = {name: line for name, line in fleet.kept.items() if name not in movers}
+        return None not in search(_problem(replace(fleet, kept=stay))).placements
+
+    movers = fewest_moves(fleet.host, everyone, fleet.kept, fits)
+    if movers and fleet.wrong:
+        # Numbers that contradict those of a VM that moves are wrong no more.
+        freed = _fleet(vms, fleet.host, [line for line in held if line.name not in movers])
+        return movers if len(_attempt(freed)[0]) == len(freed.sound) else ()
+    return movers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +130,8 @@ class _Fleet:
     """Sound VMs that stay where the lock holds them."""
     absent: tuple[Held, ...]
     """What the lock holds for VMs that are not here."""
+    claims: dict[str, Claim]
+    """What all of these keep from others."""
     wrong: dict[str, list[Diagnostic]]
     said: tuple[Diagnostic, ...]
 
@@ -136,8 +152,8 @@ def _fleet(vms: Sequence[Vm], host: Host, held: Sequence[Held]) -> _Fleet:
     }
     names = {vm.name for vm in vms}
     absent = tuple(line for line in held if line.name not in names)
-    fixed = [line.claim() for line in (*kept.values(), *absent)]
-    found = check_numbers([vm for vm in vms if vm.name not in kept], fixed, host)
+    claims = {line.name: line.claim() for line in (*kept.values(), *absent)}
+    found = check_numbers([vm for vm in vms if vm.name not in kept], [*claims.values()], host)
     for more in (check_share(vms, host), check_memory(vms, host)):
         for name, problems in more.items():
             found[name] = [*found.get(name, ()), *problems]
@@ -147,6 +163,7 @@ def _fleet(vms: Sequence[Vm], host: Host, held: Sequence[Held]) -> _Fleet:
         sound=tuple(vm for vm in vms if vm.name not in wrong),
         kept=kept,
         absent=absent,
+        claims=claims,
         wrong=wrong,
         said=tuple(d for said in found.values() for d in said),
     )
@@ -179,9 +196,8 @@ def _problem(fleet: _Fleet) -> Problem:
     demands = demands_of(seeking, host)
     wanted = [d for d in demands if not d.obstacle and (d.groups or d.extra)]
     fixed = (*fleet.kept.values(), *fleet.absent)
-    claims = [claim_of(vm) for vm in fleet.seeking]
-    claims = [c for c in claims if c.dedicated or c.floating]
-    claims += [line.claim() for line in fixed]
+    claims = [claim_of(vm) for vm in fleet.seeking if names_cpus(vm)]
+    claims += [fleet.claims[line.name] for line in fixed]
     bookings = [b for line in fixed for b in line.bookings]
     for vm in fleet.seeking:
         if vm.pin.strategy == "manual":

@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kvmc.diagnostics import Diagnostic, error
-from kvmc.planner.candidates import candidates
+from kvmc.planner.candidates import candidates, widest_core
 from kvmc.planner.capacity import Situation, reason
+from kvmc.planner.counting import Beside, left_for, may_fit, most_vcpus
 from kvmc.planner.demand import demand_of
-from kvmc.planner.held import hold
 from kvmc.planner.model import Unplaced
 from kvmc.planner.search import search
 from kvmc.planner.setup import problem_of
@@ -19,44 +19,37 @@ if TYPE_CHECKING:
 
     from kvmc.host.model import Host
     from kvmc.planner.claims import Claim
-    from kvmc.planner.held import Held
-    from kvmc.planner.model import VmPlan
     from kvmc.planner.problem import Solution
     from kvmc.spec.model import Vm
-
-Placed = tuple["Vm", "VmPlan"]
 
 _TRIAL_BUDGET = 2_000
 
 
-def refuse(  # noqa: PLR0913 (all that a refusal is explained with)
+def refuse(
     host: Host,
     missing: Sequence[Vm],
-    placed: Sequence[Placed],
-    absent: Sequence[Held],
+    held: Sequence[Claim],
     solution: Solution,
     movers: Sequence[str] = (),
 ) -> list[tuple[Unplaced, Diagnostic]]:
     """Return the record and the error of every VM that is not in the plan.
 
-    `movers` are the fewest locked VMs that would have to move to make room.
+    `held` is what everyone else has, and what the missing VMs name by number; `movers` are the
+    fewest locked VMs that would have to move to make room.
     """
-    if not missing:
-        return []
-    held = [hold(vm, plan).claim() for vm, plan in placed if vm.pin.strategy != "none"]
-    held += [line.claim() for line in absent]
     now = Situation(
         host=host,
         state=solution.final,
         holders={claim.name: claim.dedicated | claim.floating for claim in held},
     )
+    beside = Beside(host=host, claims=tuple(held), state=solution.final)
     found = []
     for vm in missing:
         demand = demand_of(vm, host)
         proven = solution.complete or bool(demand.obstacle)
         text = reason(demand, now)
         fixes = [f"{' and '.join(movers)} moved"] if movers else []
-        fixes += _fixes(vm, host, held, solution)
+        fixes += _fixes(vm, beside)
         found.append(
             (
                 Unplaced(name=vm.name, reason=text, proven=proven),
@@ -80,12 +73,12 @@ def _diagnostic(vm: Vm, host: Host, text: str, fixes: Sequence[str], *, proven: 
     )
 
 
-def _fixes(vm: Vm, host: Host, held: Sequence[Claim], solution: Solution) -> Iterator[str]:
+def _fixes(vm: Vm, beside: Beside) -> Iterator[str]:
     """Yield single changes of the spec with which the VM fits beside the others."""
     for words, changed in _changes(vm):
-        if _fits(changed, host, held, solution):
+        if _fits(changed, beside):
             yield words
-    smaller = _largest_count(vm, host, held, solution)
+    smaller = _largest_count(vm, beside)
     if smaller:
         yield f"`cpu.max: {smaller}` instead of {vm.cpu.max}"
 
@@ -108,28 +101,43 @@ def _changes(vm: Vm) -> Iterator[tuple[str, Vm]]:
         yield "`numa.mode: preferred`", replace(vm, numa=replace(vm.numa, mode="preferred"))
 
 
-def _largest_count(vm: Vm, host: Host, held: Sequence[Claim], solution: Solution) -> int | None:
-    """Return the most vCPUs with which a VM without cells or topology would fit."""
+def _largest_count(vm: Vm, beside: Beside) -> int | None:
+    """Return the most vCPUs with which a VM without cells or topology would fit.
+
+    Counting says how many there could be at the most. Whoever fits with some fits with less, so
+    where the search does not find room for as many the answer is looked for by halves.
+    """
     if vm.numa.cells or vm.cpu.topology or vm.pin.strategy not in ("dedicated", "shared"):
         return None
-    shared = vm.pin.strategy == "shared"
-    room = solution.final.all_floats if shared else len(candidates(host, vm.pin))
-    for count in range(min(vm.cpu.max - 1, room), 0, -1):
-        cpu = replace(vm.cpu, max=count, count=min(vm.cpu.count, count))
-        smaller = replace(vm, cpu=cpu)
-        needed = demand_of(smaller, host)
-        if needed.threads_needed <= len(needed.cpus) and _fits(smaller, host, held, solution):
-            return count
-    return None
-
-
-def _fits(vm: Vm, host: Host, held: Sequence[Claim], solution: Solution) -> bool:
-    """Whether the VM would fit with everyone else where they are."""
-    demand = demand_of(vm, host)
+    host = beside.host
+    cores = vm.pin.strategy == "dedicated" and vm.pin.threads == "require"
+    step = widest_core(host, candidates(host, vm.pin)) if cores else 1
+    demand = demand_of(_with(vm, max(step, 1)), host)
     if demand.obstacle:
+        return None
+    most = most_vcpus(demand, left_for(demand, beside))
+    low, high = 0, min(most, vm.cpu.max - 1) // step
+    count = high
+    while low < high:
+        if _fits(_with(vm, count * step), beside):
+            low = count
+        else:
+            high = count - 1
+        count = (low + high + 1) // 2
+    return low * step or None
+
+
+def _with(vm: Vm, count: int) -> Vm:
+    return replace(vm, cpu=replace(vm.cpu, max=count, count=min(vm.cpu.count, count)))
+
+
+def _fits(vm: Vm, beside: Beside) -> bool:
+    """Whether the VM would fit with everyone else where they are."""
+    demand = demand_of(vm, beside.host)
+    if demand.obstacle or not may_fit(demand, left_for(demand, beside)):
         return False
-    problem = problem_of(host, (demand,), held, (), _TRIAL_BUDGET)
-    left = solution.final
+    problem = problem_of(beside.host, (demand,), beside.claims, (), _TRIAL_BUDGET)
+    left = beside.state
     start = replace(
         problem.start,
         memory=left.memory,

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from time import process_time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.property.hosts import GIB, synthetic
 from tests.unit.planner.fleet import cpus, machine, numa, planned
+from tests.unit.planner.hints import changed
 
 if TYPE_CHECKING:
     from kvmc.host.model import Host
@@ -18,26 +18,6 @@ if TYPE_CHECKING:
 
 TWO = "node:2 l3:2 core:2 pu:2"
 """Four caches of two cores; node 0: cores 0+8 to 3+11; node 1: 4+12 to 7+15."""
-
-PIN: dict[str, dict[str, Any]] = {
-    "`threads: prefer`": {"threads": "prefer"},
-    "`numa: prefer`": {"numa": "prefer"},
-    "`l3: prefer`": {"l3": "prefer"},
-    "`kind: any`": {"kind": None},
-    "no `pin.cpus`": {"cpus": None},
-    "`emulator: own`": {"emulator": "own"},
-}
-
-
-def _changed(vm: Vm, words: str) -> Vm:
-    """Return the VM with the change that a part of a hint names."""
-    count = re.fullmatch(r"`cpu\.max: (\d+)` instead of \d+", words)
-    if count:
-        most = int(count[1])
-        return replace(vm, cpu=replace(vm.cpu, max=most, count=min(vm.cpu.count, most)))
-    if words == "`numa.mode: preferred`":
-        return replace(vm, numa=replace(vm.numa, mode="preferred"))
-    return replace(vm, pin=replace(vm.pin, **PIN[words]))
 
 
 def _hints(host: Host, *vms: Vm) -> list[str]:
@@ -89,7 +69,7 @@ def test_the_change_that_solves_it_is_named(case: str) -> None:
 def test_every_change_that_is_named_solves_it_alone(case: str) -> None:
     host, vms, _ = CASES[case]
     for words in _hints(host, *vms):
-        plan, _ = planned(host, *vms[:-1], _changed(vms[-1], words))
+        plan, _ = planned(host, *vms[:-1], changed(vms[-1], words))
         assert not plan.unplaced, words
 
 
@@ -98,9 +78,9 @@ def test_the_count_that_is_named_is_the_largest_that_fits(case: str) -> None:
     host, vms, _ = CASES[case]
     for words in _hints(host, *vms):
         if words.startswith("`cpu.max"):
-            changed = _changed(vms[-1], words)
-            more = replace(changed.cpu, max=changed.cpu.max + 1, count=changed.cpu.max + 1)
-            plan, _ = planned(host, *vms[:-1], replace(changed, cpu=more))
+            smaller = changed(vms[-1], words)
+            more = replace(smaller.cpu, max=smaller.cpu.max + 1, count=smaller.cpu.max + 1)
+            plan, _ = planned(host, *vms[:-1], replace(smaller, cpu=more))
             assert plan.unplaced or more.max == vms[-1].cpu.max
 
 
