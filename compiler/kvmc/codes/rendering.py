@@ -71,6 +71,6 @@ CODES: tuple[Code, ...] = (
         "two VMs would have one UUID",
         "A base document may hold <uuid>, and every VM with that base gets it. libvirt knows a "
         "domain by its UUID and refuses a second one on the same host. Take <uuid> out of the "
-        "base (libvirt makes one up, and kvmc keeps it from then on), or give each VM its own base.",
+        "base (libvirt makes one up, which kvmc keeps), or give each VM a base of its own.",
     ),
 )

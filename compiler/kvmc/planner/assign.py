@@ -50,10 +50,18 @@ def assign(host: Host, problem: Problem, solution: Solution) -> dict[str, Seats]
         for _, items in placement.extra:
             for cpus in _draw(host, demand, stock, items, closes=True):
                 extra += cpus
+        extra += [vcpus.pop(thread) for thread in _tucked_in(demand, vcpus)]
         if demand.prefers:
             _close(problem, stock)
         seats[demand.vm.name] = Seats(vcpus=vcpus, extra=tuple(sorted(extra)))
     return seats
+
+
+def _tucked_in(demand: Demand, vcpus: dict[int, int]) -> list[int]:
+    """Return the isolated threads among the vCPUs (see `tucked`)."""
+    if len(vcpus) <= len(demand.vm.dedicated):
+        return []
+    return [vcpu for vcpu in vcpus if vcpu >= demand.vm.cpu.max]
 
 
 def _draw(

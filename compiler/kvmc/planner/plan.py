@@ -21,14 +21,16 @@ from kvmc.planner.refusal import refuse
 from kvmc.planner.search import search
 from kvmc.planner.setup import problem_of
 from kvmc.planner.staying import with_renewed
+from kvmc.planner.tucked import tucked
 from kvmc.planner.verify import breaches
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from kvmc.diagnostics import Diagnostic
     from kvmc.host.model import Host
     from kvmc.planner.claims import Claim
+    from kvmc.planner.demand import Demand
     from kvmc.planner.held import Held
     from kvmc.planner.problem import Problem, Solution
     from kvmc.spec.model import Vm
@@ -80,9 +82,14 @@ def plan_host(vms: Sequence[Vm], host: Host | None, held: Sequence[Held] = ()) -
 
 
 def _attempt(fleet: _Fleet) -> tuple[dict[str, VmPlan], Solution]:
-    """Search once; return the plans by VM name, and what is left of the host."""
+    """Search; return the plans by VM name, and what is left of the host."""
     problem = _problem(fleet)
     solution = search(problem)
+    if None in solution.placements and not solution.complete:
+        lean = _problem(fleet, tucked)
+        again = search(lean) if lean.demands != problem.demands else solution
+        if again.cost.left_out < solution.cost.left_out:
+            problem, solution = lean, replace(again, complete=None not in again.placements)
     return _plans(fleet, problem, solution), solution
 
 
@@ -189,12 +196,15 @@ def _hostless(vms: Sequence[Vm]) -> Outcome[HostPlan]:
     return Outcome(HostPlan(host=None, vms=tuple(plans)), tuple(found))
 
 
-def _problem(fleet: _Fleet) -> Problem:
+def _problem(
+    fleet: _Fleet, change: Callable[[Sequence[Demand], Host], Sequence[Demand]] | None = None
+) -> Problem:
     """Return the search's input; VMs that cannot be placed for a reason of their own stay out."""
     host = fleet.host
     seeking = [vm for vm in fleet.seeking if vm.pin.strategy != "none"]
     demands = demands_of(seeking, host)
     wanted = [d for d in demands if not d.obstacle and (d.groups or d.extra)]
+    wanted = wanted if change is None else list(change(wanted, host))
     fixed = (*fleet.kept.values(), *fleet.absent)
     claims = [claim_of(vm) for vm in fleet.seeking if names_cpus(vm)]
     claims += [fleet.claims[line.name] for line in fixed]
