@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from kvmc.spec.model import Vm
 
 _ANEW = "`kvmc lock --replan` plans the whole host anew"
+_NAMED = 8
+"""VMs that one note names; a first plan of a big host has hundreds that are new."""
 _RESTORE = "restore it from git, or remove the line"
 
 
@@ -231,6 +233,7 @@ def say_changes(
     changes: Changes, plan: HostPlan, old: Lock | None, vms: Mapping[str, Vm], *, replan: bool
 ) -> Iterator[Diagnostic]:
     """Yield a note for each VM that moves, and one for what is not locked yet."""
+    assert plan.host is not None  # noqa: S101 (VMs without a host have no lock)
     before = old.by_name() if old else {}
     why = "--replan freed everything" if replan else "its spec asks for something else"
     for vm in plan.vms:
@@ -243,9 +246,15 @@ def say_changes(
     if changes.new:
         yield note(
             "KV527",
-            f"not locked yet: {', '.join(changes.new)}",
+            f"not locked yet on {plan.host.name}: {_some(changes.new)}",
             hint="`kvmc lock` writes the placement",
         )
+
+
+def _some(names: Sequence[str]) -> str:
+    """Return the names, many of them not all."""
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
 
 
 def _cpus_text(held: Held) -> str:

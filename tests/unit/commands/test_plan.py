@@ -196,3 +196,9 @@ def test_it_writes_nothing() -> None:
     for arguments in (("plan",), ("plan", "--format", "json"), ("plan", "--explain", "a")):
         kvmc(*arguments)
     assert sorted(Path().rglob("*")) == before
+
+
+def test_of_many_that_are_not_locked_yet_a_note_names_some() -> None:
+    write(Path(), hosts__h=host(cores=16), **{f"vms__v{n:02}": vm(f"v{n:02}") for n in range(10)})
+    said = kvmc("plan").err
+    assert "not locked yet on h: v00, v01, v02, v03, v04, v05, v06, v07 and 2 more" in said
