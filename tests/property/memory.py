@@ -93,6 +93,9 @@ def items_of(seating: Seating, host: Host) -> Iterator[Item]:
     seated = vm.pin.strategy in SEATED
     if not vm.numa.cells:
         used = _known(home[cpu] for cpu in seating.vcpus.values())
+        if vm.pin.strategy == "manual":
+            # Its memory follows all pins, also those of vCPUs that float over several CPUs.
+            used = _known(home.get(cpu) for _, cpus in vm.pin.map for cpu in cpus)
         bound = seated and vm.pin.numa == "require" and bool(seating.vcpus)
         yield _item(vm, used, vm.memory_kib, vm.memory_backing.hugepages_kib, bound=bound)
         return

@@ -37,7 +37,7 @@ def _moved(plan: HostPlan, vcpu: int, cpus: str) -> HostPlan:
     """The plan with one pin of the first VM changed, and the emulator with it."""
     first, *rest = plan.vms
     pins = tuple(
-        replace(pin, cpus=CpuSet.parse(cpus)) if pin.id == vcpu else pin for pin in first.vcpus
+        pin._replace(cpus=CpuSet.parse(cpus)) if pin.id == vcpu else pin for pin in first.vcpus
     )
     own = CpuSet(cpu for pin in pins if pin.cpus for cpu in pin.cpus)
     return replace(plan, vms=(replace(first, vcpus=pins, emulator=own), *rest))

@@ -50,6 +50,8 @@ LAYOUTS = {
     "8x56x2": Layout(sockets=8, nodes=1, caches=1, cores=56),
     "snc": Layout(sockets=8, nodes=2, caches=1, cores=28),
 }
+"""`epyc` is 2 x 64 x 2 of Zen 3 (EPYC 7763) as NPS4: a core complex of 8 cores has one level 3
+cache, and a node has two of them. Zen 2 (EPYC 7742) has caches of 4 cores."""
 
 
 def host_of(name: str, **policy: Any) -> Host:
@@ -190,11 +192,18 @@ def celled(name: str, sizes: list[int], gib: int = 1, **pin: Any) -> Vm:
 
 def triplets(rng: Random, name: str, load: float) -> list[Vm]:
     """Three VMs fill a node exactly, each between a quarter and a half of it."""
+    return [
+        machine("", 2 * n, numa="require") for sizes in _by_three(rng, name, load) for n in sizes
+    ]
+
+
+def _by_three(rng: Random, name: str, load: float) -> list[list[int]]:
+    """Return the sizes of three VMs for each node; two or one where it has no room for three."""
     found = []
     for room in _room(rng, name, load):
         a, b = (rng.randint(room // 4 + 1, max(room // 3, room // 4 + 1)) for _ in "ab")
-        sizes = [a, b, room - a - b]
-        found += [machine("", 2 * n, numa="require") for n in sizes if n > 0]
+        a, b = min(a, room), min(b, max(room - a, 0))
+        found.append([n for n in (a, b, room - a - b) if n > 0])
     return found
 
 
@@ -215,16 +224,14 @@ def memory(rng: Random, name: str, load: float) -> list[Vm]:
 def memory_triplets(rng: Random, name: str, load: float) -> list[Vm]:
     """Three VMs a node that fill its cores and its memory exactly."""
     found = []
-    for vms in _by_three(triplets(rng, name, load)):
+    for sizes in _by_three(rng, name, load):
         left = round(LAYOUTS[name].gib * load)
-        shares = [rng.randint(left // 4, left // 3 + left // 12) for _ in vms[1:]]
+        shares = [rng.randint(left // 4, left // 3 + left // 12) for _ in sizes[1:]]
         shares = [*shares, left - sum(shares)]
-        found += [replace(vm, memory_kib=gib * GIB) for vm, gib in zip(vms, shares, strict=True)]
+        found += [
+            machine("", 2 * n, gib, numa="require") for n, gib in zip(sizes, shares, strict=True)
+        ]
     return found
-
-
-def _by_three(vms: list[Vm]) -> list[list[Vm]]:
-    return [vms[n : n + 3] for n in range(0, len(vms), 3)]
 
 
 def misleading(rng: Random, name: str, load: float) -> list[Vm]:

@@ -55,17 +55,66 @@ def optimum(vms: Sequence[Vm], host: Host, seconds: float = 20.0) -> tuple[int, 
     model = _model(vms, host, cp_model)
     left = sum(vm.cpu.max * out for vm, out in zip(vms, model.out, strict=True))
     shared = _shared(vms, model)
+    found = _best(model, [left, shared], cp_model, seconds)
+    return (found[0], found[1]) if found else None
+
+
+def late_optimum(vms: Sequence[Vm], host: Host, seconds: float = 20.0) -> tuple[int, ...] | None:
+    """Return vCPUs left out, siblings shared, guest cores split, nodes and caches of the best plan.
+
+    Preference 6 is left out: memory is taken to be plenty. None where time ran out.
+    """
+    from ortools.sat.python import cp_model
+
+    model = _model(vms, host, cp_model)
+    left = sum(vm.cpu.max * out for vm, out in zip(vms, model.out, strict=True))
+    goals = [left, _shared(vms, model), _split(vms, model), *_spans(model)]
+    return _best(model, goals, cp_model, seconds)
+
+
+def _best(
+    model: Model, goals: Sequence[Any], cp_model: Any, seconds: float
+) -> tuple[int, ...] | None:
+    """Minimize one goal after the other."""
     solver = cp_model.CpSolver()
     solver.parameters.max_time_in_seconds = seconds
     solver.parameters.num_workers = 1
     answers = []
-    for goal in (left, shared):
+    for goal in goals:
         model.cp.minimize(goal)
         if solver.solve(model.cp) != cp_model.OPTIMAL:
             return None
         answers.append(round(solver.objective_value))
         model.cp.add(goal == answers[-1])
-    return answers[0], answers[1]
+    return tuple(answers)
+
+
+def _split(vms: Sequence[Vm], model: Model) -> Any:
+    """A guest core is split where its two vCPUs are no pair, if the count allows pairs at all."""
+    return sum(
+        group.vcpus // 2 * (1 - model.out[group.vm]) - sum(model.pairs[g])
+        for g, group in enumerate(_groups(vms))
+        if vms[group.vm].pin.threads == "prefer" and vms[group.vm].cpu.max % 2 == 0
+    )
+
+
+def _spans(model: Model) -> tuple[Any, Any]:
+    """Return the nodes that groups use, and the caches."""
+    cp = model.cp
+    nodes, caches = [], []
+    for tables in zip(model.pairs, model.alone, model.halves, model.joins, strict=True):
+        here = []
+        for c in range(len(model.caches)):
+            used = cp.new_bool_var("")
+            for table in tables:
+                cp.add(table[c] == 0).only_enforce_if(~used)
+            here.append(used)
+        caches += here
+        for node in sorted({node for node, _ in model.caches}):
+            mine = [used for used, (n, _) in zip(here, model.caches, strict=True) if n == node]
+            nodes.append(cp.new_bool_var(""))
+            cp.add_max_equality(nodes[-1], mine)
+    return sum(nodes), sum(caches)
 
 
 def _groups(vms: Sequence[Vm]) -> list[Group]:

@@ -81,13 +81,13 @@ def arrange(request: Request, sizing: Callable[[Piece], Piece], *, lean: bool) -
     left = pack(board, loose)
     if left:
         board, left = _gather(request, board, bound, loose, left)
-    table = _seat(request, board, [*bound, *loose], left, lean=lean)
+    table = seats(request, board, [*bound, *loose], left, lean=lean)
     if table is None and loose:
         # Once more with those first that cannot bend.
         _clear(board, loose)
         demands = request.problem.demands
         loose.sort(key=lambda p: demands[p.vm].prefers and p.group >= 0)
-        table = _seat(request, board, [*bound, *loose], pack(board, loose), lean=lean)
+        table = seats(request, board, [*bound, *loose], pack(board, loose), lean=lean)
     if table is None:
         request.effort.cut = True
     return table
@@ -113,9 +113,17 @@ def _fill(request: Request, board: Board, first: Sequence[Piece], rest: Sequence
     if _nodes_then_caches(request, board, first, rest):
         return True
     if fill_caches(request, board, first) and complete(board, rest, request.effort):
-        return True
+        if _cells_apart(board, [*first, *rest]):
+            return True
+        _clear(board, [*first, *rest])
     request.effort.cut = True
     return False
+
+
+def _cells_apart(board: Board, pieces: Sequence[Piece]) -> bool:
+    """Whether no two cells of a VM that rules bind are on one node."""
+    homes = [(p.vm, board.homes[p.vm, p.group].node) for p in pieces if p.bound]
+    return len(set(homes)) == len(homes)
 
 
 def _nodes_then_caches(
@@ -217,7 +225,7 @@ def _gather(
     return board, left
 
 
-def _seat(
+def seats(
     request: Request, board: Board, pieces: Sequence[Piece], left: Sequence[Piece], *, lean: bool
 ) -> Table | None:
     """Turn homes into cores, spread what has none, and give away what nobody needs."""

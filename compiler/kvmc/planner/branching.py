@@ -11,17 +11,22 @@ First all VMs are asked for; only where that is impossible, or not found, may VM
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from kvmc.planner.memory import book_unbound
 from kvmc.planner.patterns import bin_content, ways
 from kvmc.planner.problem import Cost, Solution
+from kvmc.planner.sums import surely_too_many
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from kvmc.planner.patterns import Way
     from kvmc.planner.problem import Problem, State, VmPlacement
 
+_LOOKS = 1
+"""Sets of nodes looked at for each step: where most hold nothing, a step takes long."""
 _AFTER_FIRST = 0.25
 """The part of the budget spent on a better plan once there is one."""
 
@@ -37,6 +42,8 @@ class _Run:
     problem: Problem
     may_skip: bool
     steps: int = 0
+    looks: int = 0
+    """Sets of nodes that were looked at for a part of a VM."""
     limit: int = 0
     best: tuple[Cost, tuple[VmPlacement | None, ...], State] | None = None
     seen: dict[object, Cost] = field(default_factory=dict)
@@ -51,12 +58,32 @@ class _Run:
             return
         if self._hopeless(index, state, cost):
             return
-        for way in ways(self.problem, index, state):
+
+        def hopeless(shared: int, split: int, nodes: int) -> bool:
+            self._look()
+            if self.best is None:
+                return False
+            rest = self.least[index + 1]
+            price = (
+                cost.left_out + rest.left_out,
+                cost.moved + rest.moved,
+                cost.shared + shared + rest.shared,
+                cost.split + split + rest.split,
+                cost.nodes + nodes + rest.nodes,
+            )
+            return price > self.best[0][:5]
+
+        for way in ways(self.problem, index, state, hopeless):
             self._step()
             self.visit(index + 1, way.state, _plus(cost, way), (*chosen, way.placement))
         if self.may_skip:
             left = cost.left_out + self.problem.demands[index].vm.cpu.max
             self.visit(index + 1, state, cost._replace(left_out=left), (*chosen, None))
+
+    def _look(self) -> None:
+        self.looks += 1
+        if self.looks > _LOOKS * self.limit:
+            raise _Exhausted
 
     def _step(self) -> None:
         self.steps += 1
@@ -90,11 +117,44 @@ class _Run:
 
 def search_exactly(problem: Problem) -> Solution:
     """Return the best plan found, and whether it is proven to be the best."""
-    whole = _run(problem, may_skip=False)
-    if whole[0].best is not None:
-        return _solution(problem, whole[0], complete=whole[1])
-    part = _run(problem, may_skip=True)
-    return _solution(problem, part[0], complete=whole[1] and part[1])
+    able = [n for n in range(len(problem.demands)) if _has_place(problem, n)]
+    if len(able) < len(problem.demands):
+        return _widened(problem, able, search_exactly(_only(problem, able)))
+    proven = surely_too_many(problem)
+    if not proven:
+        whole, proven = _run(problem, may_skip=False)
+        if whole.best is not None:
+            return _solution(problem, whole, complete=proven)
+    part, complete = _run(problem, may_skip=True)
+    return _solution(problem, part, complete=proven and complete)
+
+
+def _has_place(problem: Problem, index: int) -> bool:
+    """Whether a VM has a place on the host as it is; others only take places away."""
+    found = ways(problem, index, problem.start, lambda *_: False)
+    return next(iter(found), None) is not None
+
+
+def _only(problem: Problem, able: Sequence[int]) -> Problem:
+    return replace(
+        problem,
+        demands=tuple([problem.demands[n] for n in able]),
+        view=tuple([problem.view[n] for n in able]),
+    )
+
+
+def _widened(problem: Problem, able: Sequence[int], found: Solution) -> Solution:
+    """Return a solution for some VMs as one for all."""
+    placements: list[VmPlacement | None] = [None] * len(problem.demands)
+    for number, placement in zip(able, found.placements, strict=True):
+        placements[number] = placement
+    left = sum(d.vm.cpu.max for n, d in enumerate(problem.demands) if n not in able)
+    return replace(
+        found,
+        placements=tuple(placements),
+        order=tuple([able[n] for n in found.order]),
+        cost=found.cost._replace(left_out=found.cost.left_out + left),
+    )
 
 
 def _run(problem: Problem, *, may_skip: bool) -> tuple[_Run, bool]:

@@ -38,13 +38,15 @@ _PASSES = (
     (_MENDING, True, 0.0),
     (3, True, 0.1),
     (3, False, 0.1),
+    (_MENDING, False, 0.0),
     (12, True, 0.3),
     (12, False, 0.3),
     (_ALL, True, 1.0),
 )
 """Fills of a node that are followed up, whether VMs of many cells come first, part of the effort.
 
-After the first passes, which solve nearly everything, VMs of several cells are mended."""
+After the first passes, which solve nearly everything, what is overfull is mended: where VMs have
+several cells soon, where they have not later."""
 
 
 class _Part(NamedTuple):
@@ -112,7 +114,7 @@ def complete(board: Board, pieces: Sequence[Piece], effort: Effort) -> bool:
     nodes.sort(key=lambda n: (sum(board.nodes[n][d] for d in table.dims), board.nodes[n], n))
     for width, cells_first, part in _PASSES:
         if width == _MENDING:
-            if len(by_vm) == len(pieces):
+            if cells_first == (len(by_vm) == len(pieces)):
                 continue
             effort.left -= repair(board, pieces, min(_MOVES, effort.left // 400))
             if board.homes.keys() >= {(p.vm, p.group) for p in pieces}:

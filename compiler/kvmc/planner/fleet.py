@@ -8,6 +8,7 @@ below, and a plan that meets it needs no improving.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from kvmc.planner.arrange import Request, arrange, at_best, at_least
@@ -15,10 +16,21 @@ from kvmc.planner.completion import Effort
 from kvmc.planner.leaving import Trials, fewest_out
 from kvmc.planner.outcome import shared_siblings, solution_of
 from kvmc.planner.pieces import Order, Piece, orders_of
+from kvmc.planner.settle import balanced
+from kvmc.planner.sums import (
+    asks,
+    crowded,
+    host_totals,
+    lacks,
+    missing_cores,
+    overflow,
+    too_many_for_caches,
+)
 from kvmc.planner.supply import supply_of
+from kvmc.planner.tidy import is_untidy, tidy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from kvmc.planner.problem import Problem, Solution
     from kvmc.planner.seating import Table
@@ -28,69 +40,128 @@ if TYPE_CHECKING:
 _POOL = 30
 """Steps for one fleet in all, in units of the problem's budget: two seconds of Python or so."""
 _STEPS_A_VM = 20
+_ANY = 1 << 30
+"""A price that everything beats."""
+_FEW = 160
+"""Pieces times nodes on which evening out is quick."""
+_BRIEF = 2_000
+"""Steps of packing before it."""
+_EVENING = 4_000
+"""Steps for evening out the nodes of one set of VMs; for one fleet in all the problem's budget."""
 
 
 def plan_fleet(problem: Problem) -> Solution:
     """Return the best plan found, and whether what is left out is proven to be the least."""
-    views = [_View.of(problem)]
+    views = [_View(problem)]
     if problem.sharing:
         # What fits without sharing cores between VMs is often the better plan.
-        views.insert(0, _View.of(replace(problem, sharing=False)))
+        views.insert(0, _View(replace(problem, sharing=False)))
 
-    pool = Effort(problem.budget * _POOL)
+    pool, evening = Effort(problem.budget * _POOL), Effort(problem.budget)
 
-    def place(numbers: Sequence[int]) -> tuple[Table | None, bool]:
-        return _place(views, numbers, pool)
+    def place(numbers: Sequence[int], most: int) -> tuple[Table | None, bool]:
+        part = Effort(min(pool.left, most))
+        pool.left -= part.left
+        found = _place(views, numbers, part, evening)
+        pool.left += part.left
+        return found
 
     everyone = range(len(problem.demands))
-    table, proven = place(everyone)
+    table, proven = place(everyone, pool.left)
     if table is None:
         full = views[-1]
         asked = [asks(full.supply, order) for order in full.orders]
         have = host_totals(problem, full.supply)
-        trials = Trials(place, lambda: pool.left <= 0)
+
+        def least(numbers: Sequence[int]) -> int:
+            return missing_cores(problem, [full.orders[n] for n in numbers])
+
+        trials = Trials(place, least, lambda: pool.left)
         table, proven = fewest_out(problem, full.orders, asked, have, trials, proven=proven)
-    return solution_of(problem, table, complete=proven)
+    found = solution_of(problem, table, complete=proven)
+    if table is not None and is_untidy(table) and tidy(table):
+        found = min(found, solution_of(problem, table, complete=proven), key=lambda one: one.cost)
+    return found
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _View:
-    """A problem in the packer's terms."""
+    """A problem in the packer's terms, worked out when they are asked for."""
 
     problem: Problem
-    supply: Supply
-    orders: list[Order]
 
-    @classmethod
-    def of(cls, problem: Problem) -> _View:
-        supply = supply_of(problem)
-        return cls(problem, supply, orders_of(problem, supply))
+    @cached_property
+    def supply(self) -> Supply:
+        return supply_of(self.problem)
+
+    @cached_property
+    def orders(self) -> list[Order]:
+        return orders_of(self.problem, self.supply)
 
 
 def _place(
-    views: Sequence[_View], numbers: Sequence[int], pool: Effort
+    views: Sequence[_View], numbers: Sequence[int], pool: Effort, evening: Effort
 ) -> tuple[Table | None, bool]:
     """Return seats for all of some VMs, or whether there are none for sure."""
-    best: Table | None = None
-    fewest = 0
-    sure = True
+    best = _Best()
     for view in views:
         orders = tuple([view.orders[n] for n in numbers])
         least = missing_cores(view.problem, orders)
-        for table, proven in _tables(view, orders, least, pool):
-            sure = proven
-            if table is None:
-                continue
-            shared = shared_siblings(view.problem, table)
-            if best is None or shared < fewest:
-                best, fewest = table, shared
-            if fewest <= least:
-                return best, True
-    return best, sure
+        # On few nodes evening out is quick and proves more, so packing does not try hard before.
+        small = sum([len(o.pieces) for o in orders]) * len(view.problem.nodes) <= _FEW
+        best.try_all(_tables(view, orders, least, pool, _BRIEF if small else pool.left), least)
+        if best.shared > least and not best.none:
+            best.try_all(_even(view, orders, (least, best.shared), evening), least)
+        if small and best.table is None and not best.none:
+            best.try_all(_tables(view, orders, least, pool, pool.left), least)
+        if best.shared <= least:
+            break
+    return best.table, best.none or best.table is not None
+
+
+@dataclass(slots=True)
+class _Best:
+    """The best seats so far."""
+
+    table: Table | None = None
+    shared: int = _ANY
+    none: bool = False
+    """Whether the last view shows that there are none for sure."""
+
+    def try_all(self, tries: Iterable[tuple[Table | None, bool]], least: int) -> None:
+        """Take the best of some tries, up to the first that shares the least."""
+        for table, none in tries:
+            self.none = none and self.table is None and table is None
+            if (
+                table is not None
+                and (shared := shared_siblings(table.problem, table)) < self.shared
+            ):
+                self.table, self.shared = table, shared
+            if self.shared <= least:
+                return
+
+
+def _even(
+    view: _View, orders: tuple[Order, ...], prices: tuple[int, int], pool: Effort
+) -> Iterator[tuple[Table | None, bool]]:
+    """Yield better seats by evening out nodes, or whether there are none at all for sure.
+
+    `prices` are the siblings shared at the least, and those to beat.
+    """
+    beside = overflow(view.problem, view.supply, orders)[view.supply.cores :]
+    if any(need > 0 for need in beside):
+        return
+    given = min(_EVENING, pool.left // 4)
+    effort = Effort(given)
+    request = Request(view.problem, view.supply, orders, effort)
+    inside = sum([crowded(view.problem, order) for order in orders])
+    found, none = balanced(request, *prices, inside)
+    pool.left -= given - effort.left
+    yield found, none and all(order.sound for order in orders)
 
 
 def _tables(
-    view: _View, orders: tuple[Order, ...], least: int, pool: Effort
+    view: _View, orders: tuple[Order, ...], least: int, pool: Effort, most: int
 ) -> Iterator[tuple[Table | None, bool]]:
     """Yield tries, with whether the last one shows that there is no place for all."""
     problem, supply = view.problem, view.supply
@@ -98,12 +169,12 @@ def _tables(
     if any(not piece.lean for order in orders for piece in order.pieces):
         yield None, True
         return
-    if lacks(problem, supply, orders):
+    if lacks(problem, supply, orders) or too_many_for_caches(problem, supply, orders):
         yield None, sound
         return
     for sizing, lean, tenths in _sizings(problem, orders, least):
         # Packing alone is always allowed; what it takes counts like so many steps.
-        given = max(min(problem.budget * tenths, pool.left), min(problem.budget, 1))
+        given = max(min(problem.budget * tenths, pool.left, most), min(problem.budget, 1))
         effort = Effort(given)
         table = arrange(Request(problem, supply, orders, effort), sizing, lean=lean)
         pool.left -= given - effort.left + _STEPS_A_VM * len(orders)
@@ -113,54 +184,6 @@ def _tables(
                 return
         elif table is not None:
             yield table, False
-
-
-def lacks(problem: Problem, supply: Supply, orders: Sequence[Order]) -> bool:
-    """Whether plain sums show that the VMs do not all fit."""
-    return any(need > 0 for need in overflow(problem, supply, orders))
-
-
-def overflow(problem: Problem, supply: Supply, orders: Sequence[Order]) -> tuple[int, ...]:
-    """Return, for each sum over the host, how much the VMs ask beyond what there is.
-
-    The sums: cores of each union, memory that rules bind, pages of each size, floating vCPUs.
-    """
-    if not orders:
-        return ()
-    have = host_totals(problem, supply)
-    asked = [asks(supply, order) for order in orders]
-    return tuple(
-        [sum(column) - total for column, total in zip(zip(*asked, strict=True), have, strict=True)]
-    )
-
-
-def host_totals(problem: Problem, supply: Supply) -> tuple[int, ...]:
-    """Return what the whole host has of each sum."""
-    columns = list(zip(*supply.nodes, strict=True))
-    cores = [sum(column) for column in columns[: supply.cores]]
-    memory = sum(columns[supply.cores])
-    pages = [problem.start.pool.get(size, 0) for size in supply.sizes]
-    return (*cores, memory, *pages, problem.start.all_floats)
-
-
-def asks(supply: Supply, order: Order) -> tuple[int, ...]:
-    """Return what one VM asks at least of each sum."""
-    total = list(order.extra) + [0] * (len(supply.sizes) + 2)
-    for piece in order.pieces:
-        for u in range(supply.cores):
-            total[u] += min([choice.cores[u] for choice in piece.lean], default=0)
-        memory, *rest = piece.beside
-        total[supply.cores] += memory if piece.bound else 0
-        for d, need in enumerate(rest, supply.cores + 1):
-            total[d] += need
-    return tuple(total)
-
-
-def missing_cores(problem: Problem, orders: Sequence[Order]) -> int:
-    """Return how many siblings must be shared at the least: cores wished for less cores there."""
-    wished = sum(piece.best.units for order in orders for piece in order.pieces)
-    wished += sum(n for order in orders for _, n in order.extra_widths)
-    return max(wished - sum(problem.start.cores.values()), 0)
 
 
 def _sizings(

@@ -18,18 +18,37 @@ if TYPE_CHECKING:
     from kvmc.planner.seating import Table
 
 
-def grow(table: Table) -> None:
-    """Give all cores that are left to seats that gain from them."""
+def grow(table: Table, most: int | None = None) -> None:
+    """Give the cores that are left, or so many of them, to seats that gain from them.
+
+    Those that a rule binds to a cache come first, then those bound to a node: others can take
+    what is left anywhere, and no core stays behind that someone gains from.
+    """
     seats = [one for one in table.seats if _gains(table, one)]
-    for reach in (0, 1, 2):
-        seats = [one for one in seats if _gains(table, one)]
-        if not seats:
-            return
-        for one in seats:
-            for core_class in list(_leftovers(table, one, reach)):
-                while core_class in table.stock.bins[core_class.bin] and _gains(table, one):
-                    if not _add(table, one, core_class):
-                        break
+    for widest in (0, 1, 2):
+        level = [one for one in seats if _reach(one) == widest]
+        for reach in range(widest + 1):
+            for one in level:
+                given = _feed(table, one, reach, most)
+                most = None if most is None else most - given
+
+
+def _reach(one: Seat) -> int:
+    """Return how far a seat may go: its caches (0), its node (1), anywhere (2)."""
+    if one.piece.cached:
+        return 0
+    return 1 if one.piece.bound else 2
+
+
+def _feed(table: Table, one: Seat, reach: int, most: int | None) -> int:
+    """Give cores to one seat; return how many."""
+    given = 0
+    for core_class in list(_leftovers(table, one, reach)):
+        while core_class in table.stock.bins[core_class.bin] and _gains(table, one):
+            if given == most or not _add(table, one, core_class):
+                break
+            given += 1
+    return given
 
 
 def joined(one: Seat) -> int:
@@ -50,9 +69,9 @@ def _leftovers(table: Table, one: Seat, reach: int) -> Iterator[CoreClass]:
     problem = table.problem
     view = problem.view[one.piece.vm]
     mine = {t.core_class.bin for t in one.taken}
-    if reach == 0 or one.piece.cached:
+    if reach == 0:
         bins = sorted(mine)
-    elif reach == 1 or one.piece.bound:
+    elif reach == 1:
         nodes = {problem.bins[b].node for b in mine}
         bins = [b for b, where in enumerate(problem.bins) if where.node in nodes]
     else:

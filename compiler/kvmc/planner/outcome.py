@@ -33,13 +33,13 @@ def solution_of(problem: Problem, table: Table | None, *, complete: bool) -> Sol
     seats: dict[int, list[Seat]] = {}
     for one in table.seats if table else ():
         seats.setdefault(one.piece.vm, []).append(one)
-    placements = tuple(
+    placements = [
         _placement(problem, n, seats[n]) if n in seats else None
         for n in range(len(problem.demands))
-    )
+    ]
     final = _final(problem, table, seats)
     return Solution(
-        placements=placements,
+        placements=tuple(placements),
         order=tuple(seats),
         cost=_cost(problem, seats, final),
         final=final,
@@ -50,15 +50,20 @@ def solution_of(problem: Problem, table: Table | None, *, complete: bool) -> Sol
 def _placement(problem: Problem, number: int, seats: Sequence[Seat]) -> VmPlacement:
     view = problem.view[number]
     demand = problem.demands[number]
-    groups = sorted((s for s in seats if s.piece.group >= 0), key=lambda s: s.piece.group)
-    extra = next((_items(s, view) for s in seats if s.piece.group < 0), ())
-    placed = tuple(
-        GroupPlacement(
-            s.cut, _items(s, view), problem.nodes[s.node] if demand.groups[n].bound else None
+    variant = 0
+    extra: tuple[tuple[int, tuple[Item, ...]], ...] = ()
+    placed: list[GroupPlacement] = []
+    for one in sorted(seats, key=lambda s: s.piece.group) if len(seats) > 1 else seats:
+        items = _items(one, view)
+        if one.piece.group < 0:
+            extra = items
+            continue
+        group = demand.groups[len(placed)]
+        variant = variant if placed else one.variant
+        placed.append(
+            GroupPlacement(one.cut, items, problem.nodes[one.node] if group.bound else None)
         )
-        for n, s in enumerate(groups)
-    )
-    return VmPlacement(groups[0].variant if groups else 0, placed, extra)
+    return VmPlacement(variant, tuple(placed), extra)
 
 
 def _items(one: Seat, view: int) -> tuple[tuple[int, tuple[Item, ...]], ...]:
@@ -66,7 +71,7 @@ def _items(one: Seat, view: int) -> tuple[tuple[int, tuple[Item, ...]], ...]:
     for core_class, width, count in one.taken:
         mask = lowest(core_class.free[view], width)
         found.setdefault(width, []).append(Item(core_class, mask, count))
-    return tuple((w, tuple(found[w])) for w in sorted(found, reverse=True))
+    return tuple([(w, tuple(found[w])) for w in sorted(found, reverse=True)])
 
 
 def _nodes(problem: Problem, one: Seat) -> set[int | None]:
@@ -154,14 +159,17 @@ def _cost_of(problem: Problem, seats: Sequence[Seat]) -> tuple[int, int, int, in
         cut = cut_of(problem, one)
         shared += cut.shared
         split += cut.split
-        caches += len({problem.bins[t.core_class.bin].cache for t in one.taken})
+        if len(one.taken) == 1:
+            caches += 1
+        else:
+            caches += len({problem.bins[t.core_class.bin].cache for t in one.taken})
         spans.append(_nodes(problem, one))
-    nodes = sum(map(len, spans))
+    nodes = sum([len(span) for span in spans])
     distance = 0
     if nodes > 1:
-        nodes += sum(not a.isdisjoint(b) for a, b in combinations(spans, 2))
+        nodes += sum([not a.isdisjoint(b) for a, b in combinations(spans, 2)])
         used = sorted({n for span in spans for n in span if n is not None})
-        distance = sum(problem.distances.get(pair, 0) for pair in combinations(used, 2))
+        distance = sum([problem.distances.get(pair, 0) for pair in combinations(used, 2)])
     return shared, split, nodes, caches, distance
 
 

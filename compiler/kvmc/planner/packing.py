@@ -46,9 +46,20 @@ class Board:
     homes: dict[tuple[int, int], Home] = field(default_factory=dict)
     used: dict[int, list[int]] = field(default_factory=dict)
     """VM -> nodes that its bound pieces are on."""
+    slacks: dict[int, float] = field(default_factory=dict)
+    """Node -> all that is left of it, weighted; absent where that is to be worked out anew."""
+
+    def slack(self, node: int) -> float:
+        """Return how much is left of a node, all dimensions together."""
+        found = self.slacks.get(node)
+        if found is None:
+            left = zip(self.nodes[node], self.weights, strict=True)
+            found = self.slacks[node] = sum([have * weight for have, weight in left if weight])
+        return found
 
     def put(self, piece: Piece, home: Home) -> None:
         """Set a piece down."""
+        self.slacks.pop(home.node, None)
         left = self.nodes[home.node]
         for d, need in enumerate(home.needs):
             left[d] -= need
@@ -62,6 +73,7 @@ class Board:
     def lift(self, piece: Piece) -> None:
         """Take a piece up again."""
         home = self.homes.pop((piece.vm, piece.group))
+        self.slacks.pop(home.node, None)
         left = self.nodes[home.node]
         for d, need in enumerate(home.needs):
             left[d] += need
@@ -74,10 +86,10 @@ class Board:
 
 def board_of(problem: Problem, supply: Supply, pieces: Sequence[Piece]) -> Board:
     """Return the empty board, with dimensions weighted by how scarce they are."""
-    bins_of = [
-        [b for b, where in enumerate(problem.bins) if where.node == node and where.l3 is not None]
-        for node in problem.nodes
-    ]
+    bins_of: dict[int | None, list[int]] = {node: [] for node in problem.nodes}
+    for b, where in enumerate(problem.bins):
+        if where.l3 is not None:
+            bins_of[where.node].append(b)
     totals = [sum(column) for column in zip(*supply.nodes, strict=True)]
     wanted = [0] * len(totals)
     for piece in pieces:
@@ -93,7 +105,7 @@ def board_of(problem: Problem, supply: Supply, pieces: Sequence[Piece]) -> Board
         supply=supply,
         nodes=[list(one) for one in supply.nodes],
         bins=[list(one) for one in supply.bins],
-        bins_of=bins_of,
+        bins_of=list(bins_of.values()),
         weights=weights,
     )
 
@@ -124,7 +136,7 @@ def size_of(board: Board, piece: Piece) -> float:
 def find(board: Board, piece: Piece, choices: Sequence[Choice], *, near: bool) -> Home | None:
     """Return the tightest node for a piece, near the VM's other nodes first where asked."""
     used = board.used.get(piece.vm, ())
-    weights, nodes = board.weights, board.problem.nodes
+    nodes = board.problem.nodes
     for choice in choices:
         needs = needs_of(piece, choice)
         wish = needs if piece.bound else choice.cores + piece.beside[:-1]
@@ -140,8 +152,7 @@ def find(board: Board, piece: Piece, choices: Sequence[Choice], *, near: bool) -
                     continue
                 lacks = not piece.bound and any(w > h for w, h in zip(wish, left, strict=False))
                 far = _far(board, node, used) if near and used else 0
-                slack = sum([h * w for h, w in zip(left, weights, strict=True) if w])
-                rank = (again, lacks, far, slack)
+                rank = (again, lacks, far, board.slack(node))
                 if best is not None and least <= rank:
                     continue
                 where = _cache(board, node, choice) if piece.cached else -1

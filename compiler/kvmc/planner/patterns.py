@@ -10,6 +10,7 @@ The picture, for one group of 3 units of 2 threads on two nodes with two caches 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TYPE_CHECKING, NamedTuple
@@ -64,12 +65,20 @@ class _Partial:
     groups: tuple[GroupPlacement, ...] = ()
 
 
-def ways(problem: Problem, index: int, state: State) -> Iterator[Way]:
-    """Yield every way to place demand `index`, roughly best first; none where it cannot be."""
+Hopeless = Callable[[int, int, int], bool]
+"""Whether so many shared siblings, split guest cores and nodes are too many already."""
+
+
+def ways(problem: Problem, index: int, state: State, hopeless: Hopeless) -> Iterator[Way]:
+    """Yield every way to place demand `index`, roughly best first; none where it cannot be.
+
+    `hopeless` is asked before the ways with a price are worked out.
+    """
     demand = problem.demands[index]
     view = problem.view[index]
     for number, variant in enumerate(demand.variants):
-        for partial in _groups(problem, demand, view, variant.cuts, _Partial(state=state)):
+        start = _Partial(state=state)
+        for partial in _groups(problem, demand, view, variant.cuts, start, hopeless):
             for items, shared, after in _extra(demand, view, partial.state):
                 yield Way(
                     state=_closed(after, problem, demand),
@@ -77,7 +86,7 @@ def ways(problem: Problem, index: int, state: State) -> Iterator[Way]:
                     split=partial.split,
                     nodes=_node_count(demand, partial.spans),
                     caches=partial.caches,
-                    distance=_distance(problem, partial.spans),
+                    distance=_distance(problem, demand, partial.spans),
                     placement=VmPlacement(number, partial.groups, items),
                 )
 
@@ -89,21 +98,32 @@ def _node_count(demand: Demand, spans: Sequence[frozenset[int | None]]) -> int:
     return sum(len(span) for span in used) + pairs
 
 
-def _distance(problem: Problem, spans: Sequence[frozenset[int | None]]) -> int:
-    nodes = sorted({n for span in spans for n in span if n is not None})
+def _distance(problem: Problem, demand: Demand, spans: Sequence[frozenset[int | None]]) -> int:
+    used = [span for span, g in zip(spans, demand.groups, strict=True) if g.dedicated]
+    nodes = sorted({n for span in used for n in span if n is not None})
     return sum(problem.distances.get((a, b), 0) for a, b in combinations(nodes, 2))
 
 
-def _groups(
-    problem: Problem, demand: Demand, view: int, cuts: Sequence[Sequence[Cut]], done: _Partial
+def _groups(  # noqa: PLR0913 (all of it is what the choice depends on)
+    problem: Problem,
+    demand: Demand,
+    view: int,
+    cuts: Sequence[Sequence[Cut]],
+    done: _Partial,
+    hopeless: Hopeless,
 ) -> Iterator[_Partial]:
     number = len(done.groups)
     if number == len(cuts):
         yield done
         return
     group = demand.groups[number]
+    before = zip(done.spans, demand.groups, strict=False)
+    spent = sum([len(span) for span, g in before if g.dedicated])
     for cut_number, cut in enumerate(cuts[number]):
+        shared, split = done.shared + cut.shared, done.split + cut.split
         for nodes in _node_sets(problem, demand, view, group, cut, done):
+            if hopeless(shared, split, spent + len(nodes) * bool(cut.count)):
+                break
             booked = _book(group, nodes, done.state)
             if booked is None:
                 continue
@@ -115,13 +135,13 @@ def _groups(
                 partial = replace(
                     done,
                     state=noted,
-                    shared=done.shared + cut.shared + joined,
-                    split=done.split + cut.split,
+                    shared=shared + joined,
+                    split=split,
                     spans=(*done.spans, used or (nodes if group.bound else frozenset())),
                     caches=done.caches + len({problem.bins[b].cache for b in used_bins}),
                     groups=(*done.groups, GroupPlacement(cut_number, items, node)),
                 )
-                yield from _groups(problem, demand, view, cuts, partial)
+                yield from _groups(problem, demand, view, cuts, partial, hopeless)
 
 
 def _node_sets(  # noqa: PLR0913 (all of it is what the choice depends on)
@@ -144,7 +164,8 @@ def _node_sets(  # noqa: PLR0913 (all of it is what the choice depends on)
     ]
     short = {n: _lacks_memory(group, n, done.state) for n in usable}
     order = sorted(usable, key=lambda n: (short[n], free[n] < need, free[n] - need, _last(n)))
-    largest = 1 if group.bound else len(order)
+    within = group.bound or (group.one_cache and not problem.wide)
+    largest = 1 if within else len(order)
     for size in range(1, largest + 1):
         tried: list[int | None] = []
         for nodes in combinations(order, size):

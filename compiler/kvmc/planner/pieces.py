@@ -71,15 +71,9 @@ def orders_of(problem: Problem, supply: Supply) -> list[Order]:
     known: dict[object, tuple[_Choices, ...]] = {}
     found = []
     for index, (demand, view) in enumerate(zip(problem.demands, problem.view, strict=True)):
-        vm = demand.vm
-        key = (
-            view,
-            vm.pin.threads,
-            vm.cpu.max,
-            vm.cpu.topology,
-            demand.cpus,
-            tuple([(g.dedicated, g.bound, g.one_cache) for g in demand.groups]),
-        )
+        # `demands_of` gives the same variants to all VMs of a shape.
+        bounds = tuple([(g.bound, g.one_cache) for g in demand.groups])
+        key = (view, demand.prefers, id(demand.variants), bounds)
         if key not in known:
             known[key] = _choices(problem, supply, demand, view)
         pieces = tuple(
@@ -104,6 +98,7 @@ def _is_sound(problem: Problem, demand: Demand) -> bool:
 def _choices(problem: Problem, supply: Supply, demand: Demand, view: int) -> tuple[_Choices, ...]:
     """Return the lean choices, the best one and the ladder of each group; cells: one variant."""
     found = []
+    needs = _units(problem, supply, demand, view)
     several = len(demand.groups) > 1
     variant = _variant_for_all(supply, demand, view) if several else None
     for number in range(len(demand.groups)):
@@ -111,13 +106,12 @@ def _choices(problem: Problem, supply: Supply, demand: Demand, view: int) -> tup
             choice
             for v, cuts in enumerate(demand.variants)
             if variant is None or v == variant
-            for choice in _weighed(problem, supply, demand, view, v, cuts.cuts[number])
+            for choice in _weighed(supply, needs, v, cuts.cuts[number])
         ]
         group = demand.groups[number]
         places = supply.bins if group.one_cache else supply.nodes if group.bound else ()
-        fitting = [one for one in every if not places or _fits_some(one, places)]
-        fallback = Choice((0,) * supply.cores, 0, 0, 0)
-        best = next(iter([*fitting, *every]), fallback)
+        first = every[0] if every else Choice((0,) * supply.cores, 0, 0, 0)
+        best = next((one for one in every if not places or _fits_some(one, places)), first)
         steps: dict[int, Choice] = {}
         for one in every:
             if one.variant == best.variant:
@@ -146,26 +140,41 @@ def _variant_for_all(supply: Supply, demand: Demand, view: int) -> int:
     return len(demand.variants) - 1
 
 
-def _weighed(  # noqa: PLR0913 (all of it is what a choice is made of)
-    problem: Problem,
-    supply: Supply,
-    demand: Demand,
-    view: int,
-    variant: int,
-    cuts: tuple[Cut, ...],
+def _units(problem: Problem, supply: Supply, demand: Demand, view: int) -> dict[int, Vector]:
+    """Return what one unit of each width takes of the unions; no entry where no type will do."""
+    widths = {
+        width
+        for variant in demand.variants
+        for cuts in variant.cuts
+        for cut in cuts
+        for width, _ in cut.widths
+    }
+    found: dict[int, Vector] = {}
+    for width in widths:
+        kind: Kind = (view, width, demand.prefers)
+        if not supply.sets[kind]:
+            continue
+        if problem.sharing and demand.prefers:
+            found[width] = supply.weigh((view, 1, True), width)
+        else:
+            found[width] = supply.weigh(kind, _least(supply, kind) if problem.sharing else 1)
+    return found
+
+
+def _weighed(
+    supply: Supply, needs: dict[int, Vector], variant: int, cuts: tuple[Cut, ...]
 ) -> list[Choice]:
     """Return the choices of a group in one variant, in the order of its cuts, best first."""
     found = []
     for number, cut in enumerate(cuts):
-        needs: list[tuple[Kind, int]] = [((view, w, demand.prefers), n) for w, n in cut.widths]
-        if not all(supply.sets[kind] for kind, _ in needs):
-            continue
-        if problem.sharing and demand.prefers:
-            needs = [((view, 1, True), len(cut.vcpus))] if cut.vcpus else []
-        elif problem.sharing:
-            needs = [(kind, n * _least(supply, kind)) for kind, n in needs]
-        cores = _sum(supply, needs)
-        found.append(Choice(cores, variant, number, cut.count))
+        total = [0] * supply.cores
+        for width, count in cut.widths:
+            if width not in needs:
+                break
+            for u, need in enumerate(needs[width]):
+                total[u] += count * need
+        else:
+            found.append(Choice(tuple(total), variant, number, cut.count))
     return found
 
 
@@ -184,7 +193,10 @@ def _sum(supply: Supply, needs: list[tuple[Kind, int]]) -> Vector:
 def _undominated(choices: list[Choice]) -> tuple[Choice, ...]:
     """Return the choices that no other beats; of equal ones the one on the fewest cores."""
     kept: list[Choice] = []
-    for one in sorted(choices, key=lambda c: (sum(c.cores), c.units)):
+    ranked = sorted(choices, key=lambda c: (sum(c.cores), c.units))
+    if ranked and len(ranked[0].cores) == 1:
+        return (ranked[0],)  # of single numbers the least beats all others
+    for one in ranked:
         if not any(all(a <= b for a, b in zip(k.cores, one.cores, strict=True)) for k in kept):
             kept.append(one)
     return tuple(kept)

@@ -3,7 +3,7 @@
 Every piece gets a node at first, the emptiest that its VM is not on; nodes may overflow. Then
 pieces of the fullest node are moved, or exchanged with others, whichever lessens the overflow most,
 and what was just moved rests for a while (F. Glover, "Tabu search", 1989). It finds, and proves
-nothing. VMs of several cells that fill a host to the last core are what it is for.
+nothing. Fleets that fill a host to the last core are what it is for.
 """
 
 from __future__ import annotations

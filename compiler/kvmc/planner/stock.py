@@ -83,6 +83,29 @@ class Stock:
                     break
         return taken
 
+    def take_scarce(
+        self, bins: Sequence[int], view: int, units: tuple[int, int], *, joins: bool
+    ) -> list[Taken]:
+        """Take up to (width, count) units from the scarcest classes of all bins together.
+
+        Single vCPUs that may join others do so first: what is left in the end is given away later.
+        """
+        width, left = units
+        classes = [
+            (_ease(c, view, join_first=joins and width == 1)[:3], place, c)
+            for place, b in enumerate(bins)
+            for c in self.bins[b]
+            if c.free[view].bit_count() >= width and (c.status == FRESH or joins)
+        ]
+        taken = []
+        for _, _, core_class in sorted(classes):
+            part = min(left, self.bins[core_class.bin][core_class])
+            if part:
+                self.remove(core_class, part)
+                taken.append(Taken(core_class, width, part))
+                left -= part
+        return taken
+
     def join(
         self, bins: Iterable[int], view: int, widths: Sequence[tuple[int, int]]
     ) -> tuple[list[Taken], tuple[tuple[int, int], ...]]:
