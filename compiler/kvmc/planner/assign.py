@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kvmc.planner.chains import EXTRA, chained, parts_of, places_on
 from kvmc.planner.patterns import after_joining
 from kvmc.planner.problem import MIXED, OPEN, OWN, CoreClass
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from kvmc.host.model import Host
+    from kvmc.planner.chains import Drawn
     from kvmc.planner.demand import Demand
     from kvmc.planner.problem import Item, Problem, Solution
 
@@ -28,7 +30,7 @@ class Seats:
 
 def assign(host: Host, problem: Problem, solution: Solution) -> dict[str, Seats]:
     """Return the seats of every placed VM by name."""
-    stock = {key: list(cores) for key, cores in problem.core_of.items()}
+    drawn = _replayed(host, problem, solution) or chained(host, problem, solution)
     seats: dict[str, Seats] = {}
     alike: dict[tuple[int, int], list[tuple[int, ...]]] = {}
     for number in solution.order:
@@ -37,24 +39,37 @@ def assign(host: Host, problem: Problem, solution: Solution) -> dict[str, Seats]
             continue
         vcpus: dict[int, int] = {}
         cuts = demand.variants[placement.variant].cuts
-        for group, choices in zip(placement.groups, cuts, strict=True):
+        for index, (group, choices) in enumerate(zip(placement.groups, cuts, strict=True)):
             cut = choices[group.cut]
-            for width, items in group.items:
-                places = _draw(host, demand, stock, items)
+            for width, _ in group.items:
+                places = drawn[number, index, width]
                 if (id(cut), width) not in alike:
                     alike[id(cut), width] = sorted([u for u in cut.units() if len(u) == width])
                 # Units in vCPU order on cores in CPU order; threads in the order of siblings.
                 for unit, cpus in zip(alike[id(cut), width], sorted(places), strict=True):
                     vcpus.update(zip(unit, cpus, strict=True))
-        extra: list[int] = []
-        for _, items in placement.extra:
-            for cpus in _draw(host, demand, stock, items, closes=True):
-                extra += cpus
+        extra = [c for width, _ in placement.extra for p in drawn[number, EXTRA, width] for c in p]
         extra += [vcpus.pop(thread) for thread in _tucked_in(demand, vcpus)]
-        if demand.prefers:
-            _close(problem, stock)
         seats[demand.vm.name] = Seats(vcpus=vcpus, extra=tuple(sorted(extra)))
     return seats
+
+
+def _replayed(host: Host, problem: Problem, solution: Solution) -> Drawn | None:
+    """Draw cores VM by VM; None where one joins a core that another opens only later."""
+    stock = {key: list(cores) for key, cores in problem.core_of.items()}
+    drawn: Drawn = {}
+    for number in solution.order:
+        demand, placement = problem.demands[number], solution.placements[number]
+        if placement is None:
+            continue
+        for index, width, items in parts_of(placement):
+            if any(len(stock.get(item.core_class, ())) < item.number for item in items):
+                return None
+            closes = index == EXTRA
+            drawn[number, index, width] = _draw(host, demand, stock, items, closes=closes)
+        if demand.prefers:
+            _close(problem, stock)
+    return drawn
 
 
 def _tucked_in(demand: Demand, vcpus: dict[int, int]) -> list[int]:
@@ -76,16 +91,12 @@ def _draw(
 
     `closes` is for isolated threads, whose cores let nobody else in.
     """
-    places = []
+    places: list[tuple[int, ...]] = []
     for core_class, mask, count in items:
         cores = stock[core_class]
         taken = cores[:count]
         del cores[:count]
-        positions = [p for p in range(mask.bit_length()) if mask >> p & 1]
-        for core in taken:
-            cpus = host.cores[core].cpus
-            whole = len(positions) == len(cpus)
-            places.append(cpus if whole else tuple([cpus[p] for p in positions]))
+        places += places_on(host, taken, mask)
         if demand.prefers and not closes:
             rest = tuple([free & ~mask for free in core_class.free])
             if any(rest):
