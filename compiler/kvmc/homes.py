@@ -68,7 +68,8 @@ def _home(vm: Vm, hosts: Mapping[str, Host], forced: str | None) -> Outcome[str]
     if name in hosts:
         return Outcome(name)
     known = f"known are {', '.join(sorted(hosts))}" if hosts else "there is no hosts/ folder"
-    hint = f"{known}; `kvmc host probe -o hosts/{name}.yaml` on that machine writes one"
+    probe = f"kvmc host probe --name {name} -o hosts/{name}.yaml"
+    hint = f"{known}; `{probe}` on that machine writes one"
     message = f"no description of the host {name} that {vm.name} is for"
     return Outcome(None, (error("KV460", message, vm.place.at("host"), hint=hint),))
 

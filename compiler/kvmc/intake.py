@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from kvmc.diagnostics import Locator
     from kvmc.files import Text
     from kvmc.host.model import Host
-    from kvmc.planner.lock import Lock
+    from kvmc.planner.locking.lock import Lock
     from kvmc.source.document import Document
     from kvmc.spec.model import Vm
 
@@ -119,7 +119,7 @@ def _where(host: Host) -> tuple[str, int]:
 
 def _lock_problems(document: Document) -> tuple[Diagnostic, ...]:
     """Return what is wrong with a lock that was named as an input; plans find theirs themselves."""
-    from kvmc.planner.lock import load_lock
+    from kvmc.planner.locking.lock import load_lock
 
     return load_lock(document).diagnostics
 
@@ -139,7 +139,7 @@ def with_locks(repository: Repository, texts: Mapping[str, Text]) -> Outcome[Rep
     """Add the locks; `texts` maps the name of a host to the lock file beside its description."""
     if not texts:
         return Outcome(repository)
-    from kvmc.planner.lock import load_lock
+    from kvmc.planner.locking.lock import load_lock
     from kvmc.source.reader import read
 
     diagnostics: list[Diagnostic] = []

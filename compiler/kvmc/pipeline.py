@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from kvmc.host.model import Host
     from kvmc.intake import Repository
     from kvmc.planner.held import Held
-    from kvmc.planner.lock import Lock
-    from kvmc.planner.relock import Changes
+    from kvmc.planner.locking.lock import Lock
+    from kvmc.planner.locking.relock import Changes
     from kvmc.render.model import Artifact, Job
     from kvmc.spec.model import Vm
 
@@ -105,7 +105,7 @@ def _task(
     vms: Mapping[str, Vm], host: Host | None, lock: Lock | None, wishes: Wishes
 ) -> Outcome[_Task]:
     """Return what is to be planned; no value where the lock cannot be built upon."""
-    from kvmc.planner.relock import check_lock, check_undeclared
+    from kvmc.planner.locking.checks import check_lock, check_undeclared
 
     held = list(lock.held) if lock else []
     if wishes.whole:
@@ -149,7 +149,7 @@ def _locked(
     task: _Task, bare: HostPlan, wishes: Wishes
 ) -> tuple[HostPlan, tuple[Lock, Changes] | None, tuple[Diagnostic, ...]]:
     """Return the plan with its host, the lock that it makes, and what there is to say of that."""
-    from kvmc.planner.relock import mark_moved, relock, say_changes
+    from kvmc.planner.locking.relock import mark_moved, relock, say_changes
 
     planned = replace(bare, host=task.host)
     if task.host is None:

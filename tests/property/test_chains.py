@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kvmc.planner import assign, plan
-from kvmc.planner.chains import chained
+from kvmc.planner import plan
+from kvmc.planner.search import assign
+from kvmc.planner.search.chains import chained
 from tests.property.fleets import case
 from tests.property.judge import violations
 from tests.property.report import told

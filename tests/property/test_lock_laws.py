@@ -10,9 +10,10 @@ import pytest
 
 from kvmc.cpuset import CpuSet
 from kvmc.planner.held import hold
-from kvmc.planner.lock import Lock, dump_lock, load_lock
+from kvmc.planner.locking.checks import check_lock
+from kvmc.planner.locking.lock import Lock, dump_lock, load_lock
+from kvmc.planner.locking.relock import relock
 from kvmc.planner.plan import plan_host
-from kvmc.planner.relock import check_lock, relock
 from kvmc.source.reader import read
 from tests.property.fleets import case
 from tests.property.judge import violations

@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
+from kvmc.cpuset import CpuSet
 from kvmc.planner.held import hold
 from kvmc.planner.plan import plan_host
+from kvmc.spec.model import MemoryBacking
 from tests.property.fleets import random_vm
-from tests.property.hosts import random_host, synthetic
+from tests.property.hosts import GIB, random_host, synthetic
 from tests.property.report import told
 from tests.support.fleets import celled, machine
-from tests.unit.planner.hints import CHANGES, changed
+from tests.unit.planner.hints import CHANGES, changed, changed_host, of_the_host
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -69,6 +71,33 @@ def scattered(seed: int) -> Case:
     else:
         new = _bound(rng, "x", rng.choice([2, 4, 4, 6, 8]))
     return _case(rng, host, vms, new)
+
+
+def short(seed: int) -> Case:
+    """Return VMs that want huge pages and shared CPUs, of which the host has few."""
+    rng = Random(f"short/{seed}")  # noqa: S311 - not for secrets
+    shared = CpuSet(rng.choice([(), (), (0,), (0, 8), (0, 4)]))
+    overcommit = rng.choice([1.0, 1.5, 2.3])
+    pages, shape = rng.choice([0, 1, 3]), rng.choice(SHAPES)
+    host = synthetic(shape, memory_gib=6, pages=pages, shared=shared, overcommit=overcommit)
+    wishes = [_wish(rng, f"v{n}") for n in range(rng.choice([0, 2, 4]))]
+    return _case(rng, host, wishes, _wish(rng, "x"))
+
+
+def _wish(rng: Random, name: str) -> Vm:
+    count = rng.choice([1, 2, 3, 4, 7])
+    pages = MemoryBacking(hugepages_kib=rng.choice([None, GIB]))
+    numa = rng.choice(["prefer", "require"])
+    vm = machine(name, count, rng.choice([1, 2, 4]), threads="prefer", numa=numa)
+    if rng.random() < 0.2:
+        vm = celled(name, [rng.choice([1, 2])] * 2, rng.choice([1, 2]))
+        cells = [replace(cell, hugepages_kib=pages.hugepages_kib) for cell in vm.numa.cells]
+        vm = replace(vm, numa=replace(vm.numa, cells=tuple(cells)))
+    if rng.random() < 0.6:
+        vm = replace(vm, pin=replace(vm.pin, strategy="shared"))
+    elif vm.cpu.max > 1:
+        vm = replace(vm, pin=replace(vm.pin, strategy="mixed", vcpus=CpuSet((0,))))
+    return replace(vm, memory_backing=pages, pin=replace(vm.pin, threads="prefer"))
 
 
 def _bound(rng: Random, name: str, count: int) -> Vm:
@@ -171,6 +200,30 @@ def test_the_count_that_is_named_is_the_largest(drawn: Callable[[int], Case], se
         assert int(said) == most, told(case.host, case.vms)
         named += bool(most)
     assert named > 2
+
+
+@pytest.mark.parametrize(
+    "seeds", [range(100), pytest.param(range(100, 400), marks=pytest.mark.slow)], ids=str
+)
+def test_the_change_of_the_host_that_is_named_is_enough_and_the_least(seeds: range) -> None:
+    seen = 0
+    for case, hints in refused(short, seeds):
+        for words in filter(of_the_host, hints):
+            seen += 1
+            other = case._replace(host=changed_host(case.host, words))
+            assert fits(other, case.new), (words, told(case.host, case.vms))
+            if less := _a_little_less(words):
+                other = case._replace(host=changed_host(case.host, less))
+                assert not fits(other, case.new), (less, told(case.host, case.vms))
+    assert seen > len(seeds) / 20
+
+
+def _a_little_less(words: str) -> str:
+    """Return a hint of a page or a hundredth less; "" where it would be about nothing."""
+    if (pages := re.match(r"(\d+) more", words)) and int(pages[1]) > 1:
+        return words.replace(pages[1], str(int(pages[1]) - 1), 1)
+    ratio = re.match(r"`policy\.overcommit: ([\d.]+)`", words)
+    return words.replace(ratio[1], f"{float(ratio[1]) - 0.01:g}") if ratio else ""
 
 
 def _of(vm: Vm, count: int) -> Vm:

@@ -75,4 +75,18 @@ CODES: tuple[Code, ...] = (
         "'..', blank names, characters that cannot be printed, blanks at the ends, and more "
         "than 200 bytes.",
     ),
+    Code(
+        "KV442",
+        "more huge pages than memory",
+        "The huge pages of a node are a part of its memory, and together they are more than it "
+        "has. One of the two is wrong; with too many pages a plan puts guests where they cannot "
+        "start. `kvmc host probe`, on that machine, counts both anew.",
+    ),
+    Code(
+        "KV443",
+        "node not nearest to itself",
+        "The distance of a node to itself is the smallest: 10 in firmware's SLIT, and Linux takes "
+        "no other. Where another node is nearer, the distances are mistyped or in the wrong "
+        "order, and kvmc would bring together what is far apart.",
+    ),
 )

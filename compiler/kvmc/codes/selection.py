@@ -10,7 +10,8 @@ CODES: tuple[Code, ...] = (
         "unknown host",
         "A VM, or --host, names a host that no description tells of. Descriptions are read from "
         "hosts/ in the first PATH, beside it, or above it up to the repository's root, or from "
-        "--host FILE. `kvmc host probe -o hosts/NAME.yaml` writes one.",
+        "--host FILE. `kvmc host probe --name NAME -o hosts/NAME.yaml`, on that machine, writes "
+        "one; without --name it has the machine's own name.",
     ),
     Code(
         "KV461",

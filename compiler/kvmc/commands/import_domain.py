@@ -126,7 +126,7 @@ class _Trial:
             repository = replace(self._repository, hosts=hosts)
             wishes = pipeline.Wishes(forced=host.name if host else None)
             planned = pipeline.plan(repository, wishes)
-            bases = {(name, base or ""): xml.content}
+            bases = {(name, base): xml.content} if base is not None else {}
             rendered = pipeline.build(planned.value or pipeline.EMPTY, bases, "libvirt")
             found += (*planned.diagnostics, *rendered.diagnostics)
             self._built = "".join(artifact.text for artifact in rendered.value or ())

@@ -55,7 +55,7 @@ def _probed() -> Host:
 
 def example(host: Host) -> dict[str, str]:
     """Return the first example that fits without a warning, and its lock."""
-    from kvmc.planner.lock import dump_lock
+    from kvmc.planner.locking.lock import dump_lock
 
     found: dict[str, str] = {}
     for size in starter.SIZES:

@@ -124,7 +124,10 @@ def _host_file(option: str | None) -> str | None:
 def _forced(option: str | None, host_file: str | None, hosts: Iterable[Host]) -> str | None:
     if host_file is None:
         return option
-    return next((h.name for h in hosts if h.place and _same(h.place.file, host_file)), option)
+    names = {h.name: None for h in hosts if h.place and _same(h.place.file, host_file)}
+    if len(names) > 1:
+        raise Failure(2, f"--host {option} describes {' and '.join(names)}; give a file of one")
+    return next(iter(names), option)
 
 
 def _same(name: str, path: str) -> bool:
@@ -190,7 +193,7 @@ def write_locks(
 
     `locked` (--locked) writes none: one that would change has failed before.
     """
-    from kvmc.planner.lock import dump_lock
+    from kvmc.planner.locking.lock import dump_lock
     from kvmc.report.style import printable
 
     said = ""

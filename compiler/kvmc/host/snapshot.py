@@ -29,7 +29,7 @@ _MOST = 1000
 def load_host(document: Document) -> Outcome[Host]:
     """Return the host of a `kind: host` document; none where the schema (KV2xx) or a rule refuses.
 
-    Rules are KV430-KV449; of these KV436 is a warning and KV440 a note.
+    Rules are KV430-KV449; of these KV436, KV442 and KV443 are warnings and KV440 a note.
     """
     place = Place(file=document.file, document=document.index)
     fields = fields_of(document, "host")

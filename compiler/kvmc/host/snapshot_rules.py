@@ -1,4 +1,4 @@
-"""Rules of a host file, KV430-KV441: facts that contradict each other, policy that cannot hold."""
+"""Rules of a host file, KV430-KV443: facts that contradict each other, policy that cannot hold."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from kvmc.cpuset import CpuSet, union
 from kvmc.diagnostics import error, note, warning
 from kvmc.spec.names import name_problem
 from kvmc.spec.phrases import cpus, quoted
+from kvmc.units import format_kib, parse_kib
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -152,6 +153,36 @@ def distance_missing(host: Host, data: Data, root: Place) -> Iterator[Diagnostic
             )
 
 
+def distance_to_itself(_host: Host, data: Data, root: Place) -> Iterator[Diagnostic]:
+    """KV443, a warning: none is nearer to a node than itself, at 10 (ACPI SLIT; Linux)."""
+    for index, node in enumerate(data.get("nodes", ())):
+        distances = node.get("distances", {})
+        own = distances.get(str(node["id"]))
+        if own is not None and own > min(distances.values()):
+            nearest = min(distances, key=distances.__getitem__)
+            yield warning(
+                "KV443",
+                f"node {node['id']} is {own} from itself, "
+                f"and {distances[nearest]} from node {nearest}",
+                root.at("nodes", index, "distances").at(str(node["id"])),
+                hint="a node is 10 from itself, and further from every other",
+            )
+
+
+def pages_beyond_memory(_host: Host, data: Data, root: Place) -> Iterator[Diagnostic]:
+    """KV442, a warning: a node's huge pages are a part of its memory."""
+    for index, node in enumerate(data.get("nodes", ())):
+        pages = node.get("hugepages", {}).items()
+        total = sum(parse_kib(size) * count for size, count in pages)
+        if "memory" in node and total > parse_kib(node["memory"]):
+            yield warning(
+                "KV442",
+                f"node {node['id']} has {format_kib(total)} of huge pages in {node['memory']}",
+                root.at("nodes", index, "hugepages"),
+                hint="memory is all that the node has, its huge pages included",
+            )
+
+
 def node_twice(_host: Host, data: Data, root: Place) -> Iterator[Diagnostic]:
     """KV439: a node is described once."""
     seen: set[int] = set()
@@ -212,6 +243,8 @@ RULES: tuple[Rule, ...] = (
     split_core,
     distance_to_unknown_node,
     distance_missing,
+    distance_to_itself,
+    pages_beyond_memory,
     node_twice,
     pool_of_dedicated,
     refused_name,

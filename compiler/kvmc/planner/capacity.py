@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kvmc.cpuset import union
 from kvmc.planner.counting import width_of
 from kvmc.units import format_kib
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from kvmc.cpuset import CpuSet
     from kvmc.host.model import Host
-    from kvmc.planner.demand import Demand, Group
+    from kvmc.planner.demand import Demand
     from kvmc.planner.problem import State
+
+
+_NAMED = 4
+"""Caches that are named where several have the most free."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,10 +37,13 @@ def reason(demand: Demand, now: Situation) -> str:
     """Return one sentence with the arithmetic of why a demand found no place."""
     if demand.obstacle:
         return demand.obstacle
-    parts = [text for text in (_floats(demand, now), _memory(demand, now)) if text]
-    if demand.threads_needed and not parts:
-        parts.append(_cores(demand, now))
-    return "; ".join(parts) or "no node has the memory, the pages and the shared CPUs together"
+    scarce = list(_scarce(demand, now))
+    pages = _pages(demand, now)
+    alone = [pages] if pages else [s.words for s in scarce if s.alone]
+    parts = [_floats(demand, now), *alone]
+    if not any(parts):
+        parts = [_cores(demand, now) if demand.threads_needed else "", *(s.words for s in scarce)]
+    return "; ".join(filter(None, parts)) or "no node has all that it needs together"
 
 
 def many(count: int, word: str) -> str:
@@ -60,29 +68,57 @@ def _floats(demand: Demand, now: Situation) -> str:
     )
 
 
-def _memory(demand: Demand, now: Situation) -> str:
-    """Return the memory of the groups that no single node can hold, with what each node has."""
+def _pages(demand: Demand, now: Situation) -> str:
+    """Return the sum over huge pages where the whole host has too few."""
+    wanted: Counter[int] = Counter()
     for group in demand.groups:
-        size = group.page_kib
-        if size is not None and now.state.pool.get(size, 0) * size < group.memory_kib:
-            have = now.state.pool.get(size, 0)
-            return (
-                f"needs {group.memory_kib // size} pages of {format_kib(size)}, "
-                f"{now.host.name} has {have} left"
-            )
-        left = _left(group, now)
-        if group.bound and left and max(left.values()) < group.memory_kib:
-            each = ", ".join(f"node {n} has {format_kib(kib)}" for n, kib in left.items())
-            kind = f" of {format_kib(size)} pages" if size else ""
-            return f"needs {format_kib(group.memory_kib)}{kind} on one node; {each} left"
+        if group.page_kib is not None:
+            wanted[group.page_kib] += group.memory_kib // group.page_kib
+    for size, count in wanted.items():
+        left = now.state.pool.get(size, 0)
+        if left < count:
+            nodes = {node.id: dict(node.hugepages).get(size, 0) for node in now.host.nodes}
+            each = ", ".join(f"node {node} {has}" for node, has in nodes.items() if has)
+            of = f" of {sum(nodes.values())} ({each})" if each else ""
+            need = f"needs {count} pages of {format_kib(size)}"
+            return f"{need}, {now.host.name} has {left} left{of}"
     return ""
 
 
-def _left(group: Group, now: Situation) -> dict[int, int]:
-    """Return node -> KiB left of the memory a group asks for, for nodes where it is known."""
-    if group.page_kib is None:
-        return dict(now.state.memory)
-    size = group.page_kib
+class _Scarce(NamedTuple):
+    """What some node has too little of for a group that a rule keeps on one node."""
+
+    words: str
+    alone: bool
+    """Whether no node has enough, so that it is the reason by itself."""
+
+
+def _scarce(demand: Demand, now: Situation) -> Iterator[_Scarce]:
+    """Yield what bound groups need of one node and some node lacks, with what each has left."""
+    bound = [group for group in demand.groups if group.bound]
+    for size in sorted({group.page_kib or 0 for group in bound}):
+        needs = [group.memory_kib for group in bound if (group.page_kib or 0) == size]
+        kind = f" of {format_kib(size)} pages" if size else ""
+        yield from _lacking(needs, _left(size, now), kind, format_kib)
+    floats = [group.floats for group in bound if group.floats]
+    nodes = {node: now.state.floats.get(node, 0) for node in now.host.node_cpus}
+    yield from _lacking(floats, nodes, f" shared vCPU{'' if floats == [1] else 's'}", str)
+
+
+def _lacking(
+    needs: Sequence[int], left: Mapping[int, int], words: str, text: Callable[[int], str]
+) -> Iterator[_Scarce]:
+    if needs and left and min(left.values()) < max(needs):
+        each = ", ".join(f"node {node} has {text(max(has, 0))}" for node, has in left.items())
+        where = "on one node" if len(needs) == 1 else f"on {len(needs)} different nodes"
+        need = f"needs {', '.join(map(text, needs))}{words} {where}"
+        yield _Scarce(f"{need}; {each} left", max(left.values()) < max(needs))
+
+
+def _left(size: int, now: Situation) -> Mapping[int, int]:
+    """Return node -> KiB left in pages of a size (0: normal memory), where it is known."""
+    if not size:
+        return now.state.memory
     return {n.id: now.state.pages.get((n.id, size), 0) * size for n in now.host.nodes}
 
 
@@ -92,40 +128,59 @@ def _cores(demand: Demand, now: Situation) -> str:
     word = "whole core" if width > 1 else "free core"
     of = f" of {width} threads" if width > 1 else ""
     together = any(group.bound for group in demand.groups)
+    cache = "in one L3" if any(group.one_cache for group in demand.groups) else ""
     needs = [-(-len(group.dedicated) // width) for group in demand.groups]
     if demand.prefers and width == 1:
         word = "CPU"
     if len(needs) > 1 and together:
-        need = f"needs {', '.join(map(str, needs))} {word}s{of} on {len(needs)} different nodes"
+        each = f", each {cache}" if cache else ""
+        need = (
+            f"needs {', '.join(map(str, needs))} {word}s{of} on {len(needs)} different nodes{each}"
+        )
     else:
         extra = f" and {demand.extra} for isolated threads" if demand.extra else ""
-        need = f"needs {many(sum(needs), word)}{of}{' on one node' if together else ''}{extra}"
-    free = _free(demand, now, width, cpus=word == "CPU")
+        where = f" {cache}" if cache else " on one node" if together else ""
+        need = f"needs {many(sum(needs), word)}{of}{where}{extra}"
+    free, caches = _free(demand, now, width, cpus=word == "CPU")
     each = ", ".join(f"{_node(n)} has {count}" for n, count in free.items())
     held = _held(demand, now)
-    return f"{need}; {each or 'no candidate is left'} free" + (f"; {held}" if held else "")
+    parts = [need, f"{each} free" if each else "no candidate is left free"]
+    return "; ".join(filter(None, [*parts, _largest(caches) if cache and each else "", held]))
+
+
+def _largest(caches: Mapping[tuple[int | None, int], int]) -> str:
+    """Return which level 3 caches have the most free: `one L3 has at most 8: L3 2 (node 1)`."""
+    if not caches:
+        return "no L3 is known of these cores"
+    most = max(caches.values())
+    names = [f"L3 {cache} ({_node(node)})" for (node, cache), n in caches.items() if n == most]
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"one L3 has at most {most}: {', '.join(names[:_NAMED])}{more}"
 
 
 def _node(node: int | None) -> str:
     return "no node" if node is None else f"node {node}"
 
 
-def _free(demand: Demand, now: Situation, width: int, *, cpus: bool) -> dict[int | None, int]:
-    """Return node -> the cores (or CPUs) that the demand could still take."""
+def _free(
+    demand: Demand, now: Situation, width: int, *, cpus: bool
+) -> tuple[dict[int | None, int], dict[tuple[int | None, int], int]]:
+    """Return the cores (or CPUs) that the demand could still take: of each node, of each L3."""
     taken = union([cpus for name, cpus in now.holders.items() if name != demand.vm.name]).mask
     wanted = demand.cpus.mask
     sharing = now.host.policy.core_sharing == "allow" and demand.prefers
-    found: dict[int | None, int] = {}
+    found: Counter[int | None] = Counter()
+    caches: Counter[tuple[int | None, int]] = Counter()
     for core in now.host.cores:
         usable = [cpu for cpu in core.cpus if wanted >> cpu & 1]
+        open_to_it = sharing or not any(taken >> cpu & 1 for cpu in core.cpus)
+        left = sum([not taken >> cpu & 1 for cpu in usable]) if open_to_it else 0
+        count = 0 if left < width else left if cpus else 1
         if usable:
-            found.setdefault(core.node, 0)
-        if not sharing and any(taken >> cpu & 1 for cpu in core.cpus):
-            continue
-        left = sum([not taken >> cpu & 1 for cpu in usable])
-        if left >= width:
-            found[core.node] += left if cpus else 1
-    return found
+            found[core.node] += count
+            if core.l3 is not None:
+                caches[core.node, core.l3] += count
+    return dict(found), dict(caches)
 
 
 def _held(demand: Demand, now: Situation) -> str:

@@ -172,7 +172,7 @@ def _variants(  # noqa: PLR0911 (one return a policy)
         if full is None:
             return (), (
                 f"threads: require needs whole cores of {threads} threads, and "
-                f"{sum(map(len, dedicated))} dedicated vCPUs do not fill them"
+                f"{_unfilled(vm, dedicated, threads)}"
             )
         return (full,), ""
     if given is not None:
@@ -195,6 +195,17 @@ def _whole(dedicated: _Dedicated, threads: int) -> Variant | None:
             return None
         cuts.append((cut,))
     return Variant(threads=threads, cuts=tuple(cuts))
+
+
+def _unfilled(vm: Vm, dedicated: _Dedicated, threads: int) -> str:
+    """Return which vCPUs do not fill guest cores of so many threads, in words."""
+    for cell, vcpus in enumerate(dedicated):
+        if whole(vcpus, threads) is None:
+            where = f" of cell {cell}" if len(dedicated) > 1 else ""
+            if len(vcpus) % threads:
+                return f"{len(vcpus)} dedicated vCPUs{where} do not fill them"
+            return f"the dedicated vCPUs {CpuSet(vcpus)}{where} are no whole guest cores"
+    return f"{vm.cpu.max} vCPUs do not fill them"
 
 
 def _loose(dedicated: _Dedicated, threads: int, widest: int, *, seen: int) -> Variant:

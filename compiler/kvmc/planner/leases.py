@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from kvmc.planner.problem import FRESH
 from kvmc.planner.rooms import Lease, Need, Rooms, Spot
-from kvmc.planner.supply import PLENTY
+from kvmc.planner.search.supply import PLENTY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from kvmc.planner.booking import Booking
     from kvmc.planner.claims import Claim
     from kvmc.planner.held import Held
-    from kvmc.planner.pieces import Choice, Order, Piece
     from kvmc.planner.problem import CoreClass, Problem
-    from kvmc.planner.supply import Supply, Vector
+    from kvmc.planner.search.pieces import Choice, Order, Piece
+    from kvmc.planner.search.supply import Supply, Vector
 
 
 def rooms_of(

@@ -14,10 +14,10 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from kvmc.planner.leases import rooms_of
-from kvmc.planner.pieces import orders_of
+from kvmc.planner.search.pieces import orders_of
+from kvmc.planner.search.sums import lacks
+from kvmc.planner.search.supply import supply_of
 from kvmc.planner.spots import narrow
-from kvmc.planner.sums import lacks
-from kvmc.planner.supply import supply_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from kvmc.planner.held import Held
     from kvmc.planner.problem import Problem
     from kvmc.planner.rooms import Need, Rooms, Spot
-    from kvmc.planner.supply import Vector
+    from kvmc.planner.search.supply import Vector
 
 _STEPS = 12_000
 """Looks at a place for a piece: some 0.1 s of Python."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kvmc.cpuset import EMPTY, CpuSet, single, union
-from kvmc.planner.assign import Seats
 from kvmc.planner.guest import threads_of_map, topology_of
 from kvmc.planner.model import CellPlan, IothreadPin, VcpuPin, VmPlan
+from kvmc.planner.search.assign import Seats
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING
 
 from kvmc.diagnostics import Outcome, error
 from kvmc.planner import places
-from kvmc.planner.assign import assign
 from kvmc.planner.booking import bookings_of
 from kvmc.planner.claims import claim_of, names_cpus
 from kvmc.planner.demand import demands_of, isolated_threads
 from kvmc.planner.held import demand_fingerprint, hold
+from kvmc.planner.locking.staying import with_renewed
 from kvmc.planner.manual import check_memory, check_numbers, check_share
 from kvmc.planner.memory import book_unbound
 from kvmc.planner.model import HostPlan, Unplaced, VmPlan
 from kvmc.planner.moves import fewest_moves
 from kvmc.planner.notices import notices
 from kvmc.planner.refusal import refuse
-from kvmc.planner.search import search
-from kvmc.planner.setup import problem_of
-from kvmc.planner.staying import with_renewed
-from kvmc.planner.tucked import tucked
+from kvmc.planner.search.assign import assign
+from kvmc.planner.search.search import search
+from kvmc.planner.search.setup import problem_of
+from kvmc.planner.search.tucked import tucked
 from kvmc.planner.verify import breaches
 
 if TYPE_CHECKING:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from kvmc.diagnostics import Diagnostic, error
@@ -11,8 +12,9 @@ from kvmc.planner.capacity import Situation, reason
 from kvmc.planner.counting import Beside, left_for, may_fit, most_vcpus
 from kvmc.planner.demand import demand_of
 from kvmc.planner.model import Unplaced
-from kvmc.planner.search import search
-from kvmc.planner.setup import problem_of
+from kvmc.planner.remedies import remedies
+from kvmc.planner.search.search import search
+from kvmc.planner.search.setup import problem_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -74,13 +76,15 @@ def _diagnostic(vm: Vm, host: Host, text: str, fixes: Sequence[str], *, proven: 
 
 
 def _fixes(vm: Vm, beside: Beside) -> Iterator[str]:
-    """Yield single changes of the spec with which the VM fits beside the others."""
+    """Yield single changes of the spec or the host with which the VM fits beside the others."""
     for words, changed in _changes(vm):
         if _fits(changed, beside):
             yield words
     smaller = _largest_count(vm, beside)
     if smaller:
         yield f"`cpu.max: {smaller}` instead of {vm.cpu.max}"
+    for kind in remedies(demand_of(vm, beside.host), beside):
+        yield from islice((words for words, other in kind if _fits(vm, other)), 1)
 
 
 def _changes(vm: Vm) -> Iterator[tuple[str, Vm]]:

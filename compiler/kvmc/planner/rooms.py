@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from kvmc.planner.problem import CoreClass
-    from kvmc.planner.supply import Supply, Vector
+    from kvmc.planner.search.supply import Supply, Vector
 
 
 class Spot(NamedTuple):

@@ -142,7 +142,7 @@ def _backing(domain: Domain) -> MemoryBacking:
 def _machine(domain: Domain) -> Machine:
     given = domain.machine
     return Machine(
-        type=given.type if given.type != "kvm" else None,
+        type="qemu" if given.type == "qemu" else None,
         machine=given.machine,
         emulator=given.emulator,
         boot=given.boot,

@@ -1,4 +1,4 @@
-"""The changes that a refusal's hint names, made."""
+"""The changes that a refusal's hint names, made to a VM or to the host."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from kvmc.cpuset import CpuSet
+from kvmc.units import parse_kib
+
 if TYPE_CHECKING:
+    from kvmc.host.model import Host
     from kvmc.spec.model import Vm
 
 PIN: dict[str, dict[str, Any]] = {
@@ -20,6 +24,32 @@ PIN: dict[str, dict[str, Any]] = {
 
 CHANGES = (*PIN, "`numa.mode: preferred`")
 """All but those of the count."""
+
+
+def changed_host(host: Host, words: str) -> Host:
+    """Return the host with the change that a part of a hint names."""
+    name, value = re.split(" more pages? of |: ", words.split(" on ", maxsplit=1)[0].strip("`"))
+    if name == "policy.overcommit":
+        return replace(host, policy=replace(host.policy, overcommit=float(value)))
+    if name == "policy.shared":
+        return replace(host, policy=replace(host.policy, shared=CpuSet.parse(value)))
+    return with_pages(host, int(name), parse_kib(value), int(words.rpartition(" ")[2]))
+
+
+def with_pages(host: Host, count: int, size: int, number: int) -> Host:
+    """Return the host with so many more pages on a node."""
+    nodes = []
+    for node in host.nodes:
+        pages = dict(node.hugepages)
+        if node.id == number:
+            pages[size] = pages.get(size, 0) + count
+        nodes.append(replace(node, hugepages=tuple(sorted(pages.items()))))
+    return replace(host, nodes=tuple(nodes))
+
+
+def of_the_host(words: str) -> bool:
+    """Whether a part of a hint is about the host."""
+    return words.startswith("`policy.") or " more page" in words
 
 
 def changed(vm: Vm, words: str) -> Vm:

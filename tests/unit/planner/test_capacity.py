@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -12,8 +12,14 @@ from kvmc.spec.model import MemoryBacking
 from tests.property.hosts import GIB, synthetic
 from tests.unit.planner.fleet import by_hand, cpus, machine, numa, planned, refused
 
+if TYPE_CHECKING:
+    from kvmc.spec.model import Vm
+
 TWO = "node:2 l3:1 core:4 pu:2"
 """Node 0: cores 0+8 to 3+11; node 1: 4+12 to 7+15."""
+
+PAGES = MemoryBacking(hugepages_kib=GIB)
+SHARED: dict[str, Any] = {"strategy": "shared"}
 
 
 def _free(reason: str) -> dict[int, int]:
@@ -90,6 +96,63 @@ def test_the_shared_set_is_counted_by_its_online_cpus() -> None:
     reason = refused(host, machine("a", 2, strategy="shared"))["a"]
     carries, number, factor = re.findall(r"carries (\d+) \((\d+) CPUs? x ([\d.]+)\)", reason)[0]
     assert int(carries) == int(int(number) * float(factor)) == 1
+
+
+def test_huge_pages_are_told_by_node() -> None:
+    host = synthetic(TWO, memory_gib=8, pages=2)
+    vms = [machine(n, 2, memory_kib=3 * GIB, memory_backing=PAGES, **SHARED) for n in "ab"]
+    host = replace(host, policy=replace(host.policy, shared=cpus("0,8")))
+    reason = refused(host, *vms)["b"]
+    assert reason == "needs 3 pages of 1GiB, synthetic has 1 left of 4 (node 0 2, node 1 2)"
+
+
+def test_shared_cells_are_told_what_each_node_carries() -> None:
+    host = synthetic(TWO, shared=cpus("0,8"), overcommit=4.0)
+    reason = refused(host, machine("a", 4, **numa("0-1", "2-3"), **SHARED))["a"]
+    assert reason == (
+        "needs 2, 2 shared vCPUs on 2 different nodes; node 0 has 8, node 1 has 0 left"
+    )
+
+
+def test_memory_that_only_some_nodes_have_is_told_beside_the_cores() -> None:
+    host = synthetic(TWO, memory_gib=8)
+    first = machine("a", 6, cpus=cpus("0-3,8-11"), **numa("0-5", memory_kib=5 * GIB))
+    reason = refused(host, first, machine("b", 4, **numa("0-1", "2-3", memory_kib=4 * GIB)))["b"]
+    assert "needs 4GiB, 4GiB on 2 different nodes; node 0 has 3GiB, node 1 has 8GiB left" in reason
+
+
+def test_the_largest_caches_are_told() -> None:
+    host = synthetic("node:2 l3:2 core:2 pu:2", reserved=cpus("0"))
+    reason = refused(host, machine("a", 5, l3="require"))["a"]
+    assert reason.startswith("needs 5 CPUs in one L3; node 0 has 7, node 1 has 8 free")
+    assert reason.endswith("one L3 has at most 4: L3 1 (node 0), L3 2 (node 1), L3 3 (node 1)")
+
+
+def test_caches_that_are_not_known_are_said_to_be_so() -> None:
+    host = synthetic(TWO)
+    host = replace(host, cores=tuple(replace(core, l3=None) for core in host.cores))
+    reason = refused(host, machine("a", 2, l3="require"))["a"]
+    assert reason.endswith("no L3 is known of these cores")
+
+
+@pytest.mark.parametrize(
+    ("vm", "words"),
+    [
+        (machine("a", 6, threads="require", **numa("0-2", "3-5")), "3 dedicated vCPUs of cell 0"),
+        (machine("a", 3, threads="require"), "3 dedicated vCPUs do not fill"),
+        (
+            machine("a", 4, threads="require", strategy="mixed", vcpus=cpus("1-2")),
+            "vCPUs 1-2 are no whole guest cores",
+        ),
+        (
+            machine("a", 5, threads="require", strategy="mixed", vcpus=cpus("0-1")),
+            "5 vCPUs do not fill",
+        ),
+    ],
+    ids=["cells", "count", "crooked", "the floating ones"],
+)
+def test_vcpus_that_do_not_fill_whole_cores_are_named(vm: Vm, words: str) -> None:
+    assert words in refused(synthetic(TWO, shared=cpus("0,8")), vm)["a"]
 
 
 def test_a_host_without_a_shared_set_is_said_to_have_none() -> None:

@@ -9,22 +9,22 @@ import pytest
 
 from kvmc.cpuset import CpuSet
 from kvmc.host.model import Policy
-from kvmc.planner.crowd import Crowd
 from kvmc.planner.demand import demands_of
-from kvmc.planner.pieces import orders_of
-from kvmc.planner.search import search
-from kvmc.planner.setup import problem_of
-from kvmc.planner.sizing import Spot, bend_of
-from kvmc.planner.sums import missing_cores, surely_too_many, too_many_for_caches
-from kvmc.planner.supply import supply_of
+from kvmc.planner.search.crowd import Crowd
+from kvmc.planner.search.pieces import orders_of
+from kvmc.planner.search.search import search
+from kvmc.planner.search.setup import problem_of
+from kvmc.planner.search.sizing import Spot, bend_of
+from kvmc.planner.search.sums import missing_cores, surely_too_many, too_many_for_caches
+from kvmc.planner.search.supply import supply_of
 from tests.property.hosts import synthetic
 from tests.support.fleets import machine
 
 if TYPE_CHECKING:
     from kvmc.host.model import Host
-    from kvmc.planner.pieces import Order
     from kvmc.planner.problem import Problem, Solution
-    from kvmc.planner.supply import Supply
+    from kvmc.planner.search.pieces import Order
+    from kvmc.planner.search.supply import Supply
     from kvmc.spec.model import Vm
 
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from kvmc.planner.held import hold
-from kvmc.planner.lock import Lock
-from kvmc.planner.overbooked import overbooked
-from kvmc.planner.relock import check_lock
+from kvmc.planner.locking.checks import check_lock
+from kvmc.planner.locking.lock import Lock
+from kvmc.planner.locking.overbooked import overbooked
 from kvmc.spec.model import MemoryBacking
 from tests.property.hosts import GIB, synthetic
 from tests.unit.planner.fleet import by_hand, cpus, machine, numa, planned

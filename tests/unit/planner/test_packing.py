@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kvmc.planner.completion import Effort, complete
 from kvmc.planner.demand import demands_of
-from kvmc.planner.packing import board_of, pack
-from kvmc.planner.pieces import orders_of
-from kvmc.planner.setup import problem_of
-from kvmc.planner.supply import supply_of
+from kvmc.planner.search.completion import Effort, complete
+from kvmc.planner.search.packing import board_of, pack
+from kvmc.planner.search.pieces import orders_of
+from kvmc.planner.search.setup import problem_of
+from kvmc.planner.search.supply import supply_of
 from tests.support.fleets import GIB, celled, host_of, machine
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from kvmc.host.model import Host
-    from kvmc.planner.packing import Board
-    from kvmc.planner.pieces import Piece
+    from kvmc.planner.search.packing import Board
+    from kvmc.planner.search.pieces import Piece
     from kvmc.spec.model import Vm
 
 

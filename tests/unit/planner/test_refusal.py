@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from kvmc.spec.model import MemoryBacking
 from tests.property.hosts import GIB, synthetic
 from tests.unit.planner.fleet import cpus, machine, numa, planned
-from tests.unit.planner.hints import changed
+from tests.unit.planner.hints import changed, changed_host, of_the_host
 
 if TYPE_CHECKING:
     from kvmc.host.model import Host
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 TWO = "node:2 l3:2 core:2 pu:2"
 """Four caches of two cores; node 0: cores 0+8 to 3+11; node 1: 4+12 to 7+15."""
+
+PAGES = MemoryBacking(hugepages_kib=GIB)
 
 
 def _hints(host: Host, *vms: Vm) -> list[str]:
@@ -53,7 +56,39 @@ CASES: dict[str, tuple[Host, tuple[Vm, ...], set[str]]] = {
     "overcommit": (
         synthetic(TWO, shared=cpus("0"), overcommit=2.0),
         (machine("a", 3, strategy="shared"),),
-        {"`cpu.max: 2` instead of 3"},
+        {
+            "`cpu.max: 2` instead of 3",
+            "`policy.overcommit: 3` on synthetic",
+            "`policy.shared: 0-1,9` on synthetic",
+        },
+    ),
+    "overcommit of mixed": (
+        synthetic(TWO, shared=cpus("0,8"), overcommit=1.5),
+        (
+            machine("a", 3, strategy="shared"),
+            machine("b", 2, strategy="mixed", vcpus=cpus("0")),
+        ),
+        {"`policy.overcommit: 2` on synthetic", "`policy.shared: 0-1,8-9` on synthetic"},
+    ),
+    "no shared set": (
+        synthetic(TWO),
+        (machine("a", 2, threads="require"), machine("b", 9, strategy="shared")),
+        {"`policy.shared: 1-2,9-10` on synthetic"},
+    ),
+    "pages": (
+        synthetic(TWO, pages=2),
+        (machine("a", 2, memory_kib=5 * GIB, memory_backing=PAGES),),
+        {"1 more page of 1GiB on node 0"},
+    ),
+    "pages of a node": (
+        synthetic(TWO, memory_gib=6, pages=2),
+        (machine("a", 2, numa="require", memory_kib=3 * GIB, memory_backing=PAGES),),
+        {"1 more page of 1GiB on node 0"},
+    ),
+    "pages for which there is no memory": (
+        synthetic(TWO, memory_gib=2, pages=2),
+        (machine("a", 2, memory_kib=5 * GIB, memory_backing=PAGES),),
+        set(),
     ),
     "nothing helps": (synthetic(TWO, dedicated=cpus("")), (machine("a", 2),), set()),
 }
@@ -69,7 +104,10 @@ def test_the_change_that_solves_it_is_named(case: str) -> None:
 def test_every_change_that_is_named_solves_it_alone(case: str) -> None:
     host, vms, _ = CASES[case]
     for words in _hints(host, *vms):
-        plan, _ = planned(host, *vms[:-1], changed(vms[-1], words))
+        if of_the_host(words):
+            plan, _ = planned(changed_host(host, words), *vms)
+        else:
+            plan, _ = planned(host, *vms[:-1], changed(vms[-1], words))
         assert not plan.unplaced, words
 
 

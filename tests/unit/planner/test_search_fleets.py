@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kvmc.planner.demand import demands_of
-from kvmc.planner.search import search
-from kvmc.planner.setup import problem_of
+from kvmc.planner.search.search import search
+from kvmc.planner.search.setup import problem_of
 from tests.support.fleets import LAYOUTS, celled, fleet, host_of, machine
 
 if TYPE_CHECKING:

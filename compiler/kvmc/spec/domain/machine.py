@@ -16,14 +16,13 @@ _FORMATS = ("qcow2", "raw", "qed", "vdi", "vmdk", "vpc")
 
 def read_machine(root: _Element) -> DomainMachine:
     """Return what can be said without a base; `kvmc.spec.domain.rest` names what cannot."""
-    kind = root.get("type")
     kernel = text_of(root, "os/kernel")
     boot = None
     if kernel:
         initrd, cmdline = text_of(root, "os/initrd"), text_of(root, "os/cmdline")
         boot = Boot(kernel=kernel, initrd=initrd or None, cmdline=cmdline or None)
     return DomainMachine(
-        type="qemu" if kind == "qemu" else "kvm" if kind == "kvm" else None,
+        type=root.get("type"),
         machine=attribute(root, "os/type", "machine"),
         emulator=text_of(root, "devices/emulator") or None,
         boot=boot,

@@ -95,7 +95,8 @@ class Domain:
 class DomainMachine:
     """The part that a minimal machine can spell; a base has all of it."""
 
-    type: Literal["kvm", "qemu"] | None = None
+    type: str | None = None
+    """libvirt's word, of which a spec has kvm and qemu."""
     machine: str | None = None
     emulator: str | None = None
     boot: Boot | None = None
@@ -118,7 +119,14 @@ _LABELS = {
 
 
 def changes(before: Domain, after: Domain) -> Iterator[str]:
-    """Yield, in libvirt's words, each setting in which two domains differ; never `machine`."""
+    """Yield, in libvirt's words, each setting in which two domains differ.
+
+    Of `machine` these are the two that a build always writes; `rest` names what it leaves out.
+    """
+    for name, label in (("type", "domain type"), ("machine", "machine type")):
+        one, other = getattr(before.machine, name), getattr(after.machine, name)
+        if one != other:
+            yield f"{label}{_values(name, one, other)}"
     old, new = _meant(before), _meant(after)
     for field in fields(Domain):
         one, other = getattr(old, field.name), getattr(new, field.name)

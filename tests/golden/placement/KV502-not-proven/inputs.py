@@ -7,4 +7,4 @@ if TYPE_CHECKING:
 
 
 def patch(monkeypatch: "pytest.MonkeyPatch") -> None:
-    monkeypatch.setattr("kvmc.planner.setup.BUDGET", 0)
+    monkeypatch.setattr("kvmc.planner.search.setup.BUDGET", 0)

@@ -1,0 +1,1 @@
+"""The lock: what it holds, whether it can be built upon, and what it becomes."""

@@ -1,0 +1,157 @@
+"""The lock against the host and the specs of today: why it cannot be built upon."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+from kvmc.cpuset import EMPTY, CpuSet
+from kvmc.diagnostics import Diagnostic, Place, error
+from kvmc.planner.candidates import candidates
+from kvmc.planner.held import demand_fingerprint
+from kvmc.planner.locking.broken import broken
+from kvmc.planner.locking.overbooked import overbooked
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from kvmc.host.model import Host
+    from kvmc.planner.held import Held
+    from kvmc.planner.locking.lock import Lock
+    from kvmc.spec.model import Vm
+
+_ANEW = "`kvmc lock --replan` plans the whole host anew"
+_RESTORE = "restore it from git, or remove the line"
+
+
+def check_lock(lock: Lock, host: Host, vms: Sequence[Vm]) -> tuple[Diagnostic, ...]:
+    """Return why the lock cannot be built upon; () when it can. Never a silent re-plan."""
+    place = lock.place or Place(file="")
+    if lock.host != host.name:
+        message = f"the lock of {host.name} names the host {lock.host}"
+        return (error("KV524", message, place.at("host"), hint=_ANEW),)
+    if lock.fingerprint != host.fingerprint:
+        return (_stale(lock, host, place),)
+    named = {vm.name: vm for vm in vms}
+    found: list[Diagnostic] = []
+    stay: list[Held] = []
+    for held in lock.held:
+        at = place.at("vms", held.name, key=True)
+        vm = named.get(held.name)
+        same = vm is not None and held.demand == demand_fingerprint(vm)
+        if same and vm is not None:
+            found += _unfit(held, vm, host, at)
+        if same or vm is None:
+            found += _unusable(held, vm, host, at)
+            stay.append(held)
+    found += _contradictions(lock, host, place)
+    if not found:
+        for words in overbooked(stay, host):
+            message = f"the lines of the lock of {host.name} do not fit together: {words}"
+            hint = f"remove lines to place these VMs anew; {_ANEW}"
+            found.append(error("KV522", message, place.at("vms"), hint=hint))
+    for held in () if found else stay:
+        vm = named.get(held.name)
+        for words in () if vm is None else broken(held, vm, host):
+            message = f"the line of {held.name} breaks a rule: {words}"
+            at = place.at("vms", held.name, key=True)
+            found.append(error("KV521", message, at, hint=_RESTORE))
+    return tuple(found)
+
+
+def _stale(lock: Lock, host: Host, place: Place) -> Diagnostic:
+    lost = CpuSet(cpu for held in lock.held for cpu in held.own) - host.online
+    gone = f"; CPUs {lost} that it holds are not online any more" if lost else ""
+    message = f"the facts of {host.name} are not those the lock was made for{gone}"
+    return error("KV520", message, place.at("fingerprint"), hint=_ANEW)
+
+
+def _unfit(held: Held, vm: Vm, host: Host, place: Place) -> Iterator[Diagnostic]:
+    """Yield an error where a line cannot be that of its VM: only editing by hand makes such."""
+    cells = sorted(b.cell for b in held.bookings)
+    nodes = {node.id for node in host.nodes} | {core.node for core in host.cores}
+    own = {v for v, cpus in enumerate(held.cpus) if cpus and len(cpus) == 1}
+    problems = [
+        (len(held.cpus) != vm.cpu.max, f"it has {len(held.cpus)} vCPUs, the spec {vm.cpu.max}"),
+        (cells != [c.id for c in vm.numa.cells] and cells != [-1], "its cells are not the spec's"),
+        (
+            any(b.node not in nodes for b in held.bookings if b.node is not None),
+            f"it names a node that {host.name} has not",
+        ),
+        (
+            vm.pin.strategy != "manual" and own != set(vm.dedicated),
+            f"vCPUs {CpuSet(own)} have CPUs of their own, the spec asks for {vm.dedicated}",
+        ),
+    ]
+    for wrong, words in problems:
+        if wrong:
+            message = f"the line of {held.name} was edited: {words}"
+            yield error("KV521", message, place, hint=_RESTORE)
+
+
+def _unusable(held: Held, vm: Vm | None, host: Host, place: Place) -> Iterator[Diagnostic]:
+    """Yield an error where a held CPU may not be used any more."""
+    policy = host.policy
+    if held.strategy == "manual":
+        bad = held.own & (policy.reserved | policy.shared | policy.pooled) | held.own - host.online
+    elif vm is not None:
+        bad = held.own - candidates(host, vm.pin)
+    else:
+        bad = held.own & (policy.reserved | policy.shared | policy.pooled) | held.own - host.online
+    if bad:
+        word = "CPUs" if len(bad) > 1 else "CPU"
+        message = f"the lock holds {word} {bad} for {held.name}, which it may not use any more"
+        yield error("KV523", message, place, hint=f"remove the line to place it anew; {_ANEW}")
+
+
+def _contradictions(lock: Lock, host: Host, place: Place) -> Iterator[Diagnostic]:
+    """Yield an error for each pair of lines that claim a core against the rules."""
+    claims = {held.name: held.claim() for held in lock.held}
+    on_core: dict[tuple[int, ...], list[str]] = {}
+    for held in lock.held:
+        own = claims[held.name].dedicated
+        if len(own) < _own_count(held):
+            message = f"the lock holds a CPU for {held.name} twice"
+            yield error("KV522", message, place.at("vms", held.name, key=True), hint=_ANEW)
+        homes = {host.core_of[cpu].cpus for cpu in own if cpu in host.core_of}
+        for core in homes:
+            on_core.setdefault(core, []).append(held.name)
+    clashes: dict[tuple[str, str], CpuSet] = {}
+    for core, names in on_core.items():
+        for first, second in combinations(names, 2):
+            mine = CpuSet(core) & claims[first].dedicated
+            theirs = CpuSet(core) & claims[second].dedicated
+            prefer = claims[first].prefers and claims[second].prefers
+            may_share = host.policy.core_sharing == "allow" and prefer
+            if not may_share or mine & theirs:
+                clash = clashes.get((first, second), EMPTY)
+                clashes[first, second] = clash | mine | theirs
+    for (first, second), cpus in sorted(clashes.items()):
+        message = f"the lock holds CPUs {cpus} of the same cores for {first} and {second}"
+        at = place.at("vms", second, key=True)
+        yield error("KV522", message, at, hint="take one side of the merge, or remove one line")
+
+
+def check_undeclared(
+    held: Sequence[Held], domains: Sequence[Held], host: Host, place: Place | None
+) -> Iterator[Diagnostic]:
+    """Yield an error for each domain, declared by no spec, on cores that the lock holds."""
+    for domain in domains:
+        near = domain.own | domain.listed
+        for line in held:
+            clash = EMPTY
+            for core in host.cores:
+                cpus = CpuSet(core.cpus)
+                if not cpus.isdisjoint(near) and not cpus.isdisjoint(line.own):
+                    clash = clash | cpus & (near | line.own)
+            if clash:
+                message = (
+                    f"the domain {domain.name}, which no spec declares, and {line.name} in the "
+                    f"lock are on the same cores: CPUs {clash}"
+                )
+                at = place.at("vms", line.name, key=True) if place else None
+                yield error("KV528", message, at, hint=f"move the domain's pins, or {_ANEW}")
+
+
+def _own_count(held: Held) -> int:
+    return sum(1 for cpus in held.cpus if cpus and len(cpus) == 1) + len(held.isolated)

@@ -1,0 +1,1 @@
+"""From demands to counts of cores: exact where hosts are small, by packing where they are not."""
