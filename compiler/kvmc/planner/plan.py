@@ -15,9 +15,9 @@ from kvmc.planner.locking.staying import with_renewed
 from kvmc.planner.manual import check_memory, check_numbers, check_share
 from kvmc.planner.memory import book_unbound
 from kvmc.planner.model import HostPlan, Unplaced, VmPlan
-from kvmc.planner.moves import fewest_moves
 from kvmc.planner.notices import notices
-from kvmc.planner.refusal import refuse
+from kvmc.planner.refusals.moves import fewest_moves
+from kvmc.planner.refusals.refusal import refuse
 from kvmc.planner.search.assign import assign
 from kvmc.planner.search.search import search
 from kvmc.planner.search.setup import problem_of

@@ -8,16 +8,16 @@ from math import ceil
 from typing import TYPE_CHECKING
 
 from kvmc.cpuset import EMPTY, CpuSet, union
-from kvmc.planner.capacity import many
+from kvmc.planner.refusals.capacity import many
 from kvmc.units import format_kib
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from kvmc.host.model import Host
-    from kvmc.planner.counting import Beside
     from kvmc.planner.demand import Demand
     from kvmc.planner.problem import State
+    from kvmc.planner.refusals.counting import Beside
 
 Remedy = tuple[str, "Beside"]
 """(words, the host so changed)."""

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from kvmc.planner.leases import rooms_of
+from kvmc.planner.refusals.leases import rooms_of
+from kvmc.planner.refusals.spots import narrow
 from kvmc.planner.search.pieces import orders_of
 from kvmc.planner.search.sums import lacks
 from kvmc.planner.search.supply import supply_of
-from kvmc.planner.spots import narrow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from kvmc.host.model import Host
     from kvmc.planner.held import Held
     from kvmc.planner.problem import Problem
-    from kvmc.planner.rooms import Need, Rooms, Spot
+    from kvmc.planner.refusals.rooms import Need, Rooms, Spot
     from kvmc.planner.search.supply import Vector
 
 _STEPS = 12_000

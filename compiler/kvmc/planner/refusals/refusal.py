@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from kvmc.diagnostics import Diagnostic, error
 from kvmc.planner.candidates import candidates, widest_core
-from kvmc.planner.capacity import Situation, reason
-from kvmc.planner.counting import Beside, left_for, may_fit, most_vcpus
 from kvmc.planner.demand import demand_of
 from kvmc.planner.model import Unplaced
-from kvmc.planner.remedies import remedies
+from kvmc.planner.refusals.capacity import Situation, reason
+from kvmc.planner.refusals.counting import Beside, left_for, may_fit, most_vcpus
+from kvmc.planner.refusals.remedies import remedies
 from kvmc.planner.search.search import search
 from kvmc.planner.search.setup import problem_of
 

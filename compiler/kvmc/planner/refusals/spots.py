@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kvmc.planner.rooms import add, fits
+from kvmc.planner.refusals.rooms import add, fits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kvmc.planner.rooms import Need, Rooms, Spot
+    from kvmc.planner.refusals.rooms import Need, Rooms, Spot
 
 
 def narrow(rooms: Rooms) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kvmc.planner.problem import FRESH
-from kvmc.planner.rooms import Lease, Need, Rooms, Spot
+from kvmc.planner.refusals.rooms import Lease, Need, Rooms, Spot
 from kvmc.planner.search.supply import PLENTY
 
 if TYPE_CHECKING:

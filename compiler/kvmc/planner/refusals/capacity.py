@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from kvmc.cpuset import union
-from kvmc.planner.counting import width_of
+from kvmc.planner.refusals.counting import width_of
 from kvmc.units import format_kib
 
 if TYPE_CHECKING:

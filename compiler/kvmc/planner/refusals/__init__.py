@@ -1,0 +1,1 @@
+"""Why a VM does not fit, and what would make it fit."""
