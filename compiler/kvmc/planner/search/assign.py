@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kvmc.planner.problem import MIXED, OPEN, OWN, CoreClass
+from kvmc.planner.search.after import after_joining
 from kvmc.planner.search.chains import EXTRA, chained, parts_of, places_on
-from kvmc.planner.search.patterns import after_joining
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 
 from kvmc.planner.memory import book_unbound
 from kvmc.planner.problem import Cost, Solution
-from kvmc.planner.search.patterns import bin_content, ways
+from kvmc.planner.search.patterns import ways
 from kvmc.planner.search.sums import surely_too_many
+from kvmc.planner.search.units import bin_content
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
