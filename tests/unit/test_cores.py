@@ -84,14 +84,8 @@ def test_turns_come_back_in_their_order(size: int) -> None:
     assert all(0 <= done <= size for done in told)
 
 
-def _long_here(_: int) -> int:
-    while os.getpid() == PARENT and not _children_are_done():
-        time.sleep(0.01)
-    return os.getpid()
-
-
-def _children_are_done() -> bool:
-    return all(_state(child) == "Z" for child in _children())
+def _are_done(children: set[str]) -> bool:
+    return all(_state(child) == "Z" for child in children)
 
 
 def _state(pid: str) -> str:
@@ -102,7 +96,14 @@ def _state(pid: str) -> str:
 
 
 def test_who_is_free_takes_the_next_turn() -> None:
-    found = cores.in_turns(_long_here, range(20), 2, lambda _: None)
+    before = _children()
+
+    def long_here(_: int) -> int:
+        while os.getpid() == PARENT and not _are_done(_children() - before):
+            time.sleep(0.01)
+        return os.getpid()
+
+    found = cores.in_turns(long_here, range(20), 2, lambda _: None)
     assert found.count(PARENT) == 1
 
 
