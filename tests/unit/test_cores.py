@@ -95,10 +95,14 @@ def _state(pid: str) -> str:
         return "Z"
 
 
-def test_who_is_free_takes_the_next_turn() -> None:
-    before = _children()
+def test_who_is_free_takes_the_next_turn(tmp_path: Path) -> None:
+    before, began = _children(), tmp_path / "began"
 
     def long_here(_: int) -> int:
+        if os.getpid() == PARENT:
+            began.touch()
+        while not began.exists():
+            time.sleep(0.01)
         while os.getpid() == PARENT and not _are_done(_children() - before):
             time.sleep(0.01)
         return os.getpid()

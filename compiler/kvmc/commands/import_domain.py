@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from kvmc import files, intake, pipeline
 from kvmc.commands.result import Failure, Result
 from kvmc.diagnostics import Diagnostic, Outcome, Place, Severity, note, warning
+from kvmc.render import xmltree
 from kvmc.report.style import printable
 
 if TYPE_CHECKING:
@@ -121,6 +122,9 @@ class _Trial:
         self._repository = checked.value or intake.Repository()
         self._built = ""
         found = list(checked.diagnostics)
+        if base is None:
+            # A spec with a base parses it strictly when it is built; without one nobody would.
+            found += xmltree.parse(xml.content, xml.name, Place(file=xml.name)).diagnostics
         if not any(d.is_error for d in found):
             hosts = (host,) if host else ()
             repository = replace(self._repository, hosts=hosts)
