@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from benchmarks import fleets
 
 from kvmc.cpuset import CpuSet
 from kvmc.host.model import Policy
@@ -19,6 +20,7 @@ from kvmc.planner.search.sums import missing_cores, surely_too_many, too_many_fo
 from kvmc.planner.search.supply import supply_of
 from tests.property.hosts import synthetic
 from tests.support.fleets import machine
+from tests.unit.planner.fleet import planned
 
 if TYPE_CHECKING:
     from kvmc.host.model import Host
@@ -149,3 +151,9 @@ def test_vms_draw_together_into_one_cache() -> None:
     found = solve(host("node:2 l3:2 core:4 pu:2"), *vms)
     assert found.cost.left_out == 0
     assert (found.cost.nodes, found.cost.caches) == (5, 5)
+
+
+def test_a_thousand_vms_are_not_too_deep() -> None:
+    fleet = fleets.by_vms(1000)
+    plan, _ = planned(fleet.host, *fleet.vms)
+    assert len(plan.vms) == 1000

@@ -128,7 +128,13 @@ class Search:
         for number in range(len(self.places)):
             self._look(number)
         self.floor = max(floor, self._price(0))
-        self._visit(0)
+        # A walk without recursion: hundreds of VMs are deep.
+        levels = [self._visit(0)]
+        while levels:
+            if next(levels[-1], False):
+                levels.append(self._visit(len(levels)))
+            else:
+                levels.pop()
 
     @property
     def proves(self) -> bool:
@@ -277,8 +283,8 @@ class Search:
                 return bent
         return None
 
-    def _visit(self, index: int) -> None:
-        """Place the pieces from `index` on in every way that may beat the best price."""
+    def _visit(self, index: int) -> Iterator[bool]:
+        """Place a piece in every way that may beat the best price; yield where the next may be."""
         if self.done or self._is_hopeless(index):
             return
         if index == len(self.tasks):
@@ -290,7 +296,7 @@ class Search:
             self._put(task, number, b, choice, 1)
             self.spots[task.piece.vm, task.piece.group] = Spot(number, b, choice)
             if self._look(number):
-                self._visit(index + 1)
+                yield True
             self._put(task, number, b, choice, -1)
             self._look(number)
             if self.done:
