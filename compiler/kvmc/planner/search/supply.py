@@ -17,7 +17,7 @@ from kvmc.planner.problem import FRESH
 
 if TYPE_CHECKING:
     from kvmc.planner.demand import Demand, Group
-    from kvmc.planner.problem import CoreClass, Problem
+    from kvmc.planner.problem import Problem
 
 Vector = tuple[int, ...]
 
@@ -180,8 +180,3 @@ def _of_nodes(
             rest = [start.memory.get(node, PLENTY), *pages, start.floats.get(node, 0)]
         found.append((*cores[node], *rest))
     return tuple(found)
-
-
-def free_threads(core_class: CoreClass, view: int) -> int:
-    """Return how many threads of a core a view may use."""
-    return core_class.free[view].bit_count()
