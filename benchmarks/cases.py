@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import isnan, nan
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from benchmarks.timing import median
 
@@ -14,8 +15,7 @@ if TYPE_CHECKING:
     from benchmarks.measure import Result, Trial
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
+class Case(Struct, frozen=True, kw_only=True):
     """Fleets of one kind and load on one host shape, and what everybody made of them."""
 
     shape: str

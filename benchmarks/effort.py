@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from benchmarks.timing import RUNS
 
@@ -10,8 +10,7 @@ SMALL = 256
 """CPUs of a host up to which there are more fleets."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Effort:
+class Effort(Struct, frozen=True, kw_only=True):
     """Numbers of fleets, loads, runs and seconds."""
 
     small: int

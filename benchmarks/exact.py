@@ -6,9 +6,10 @@ Written from docs/planner.md over counts of cores, for what the fleets here ask:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from kvmc.cpuset import CpuSet
 
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
 WORKERS = 2
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Optimum:
+class Optimum(Struct, frozen=True, kw_only=True):
     """What CP-SAT found; `proven` says that there is nothing better."""
 
     placed: int
@@ -34,8 +34,7 @@ class Optimum:
     shared_proven: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Node:
+class _Node(Struct, frozen=True):
     """The sums of one host node, as linear expressions."""
 
     whole: list[Any]

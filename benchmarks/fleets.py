@@ -7,10 +7,11 @@ are asked the same question.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from random import Random
 from typing import TYPE_CHECKING, Literal
 
+from msgspec import Struct
+from msgspec.structs import replace
 from tests.support.fleets import GIB, LAYOUTS, celled, fleet, host_of, machine, parts
 
 from kvmc.host.model import Core, Host, Node, Policy
@@ -36,13 +37,12 @@ LEGEND = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fleet:
+class Fleet(Struct, frozen=True, kw_only=True):
     """A host and the VMs that arrive on it, in this order."""
 
     host: Host
     vms: tuple[Vm, ...]
-    events: tuple[tuple[Verb, str], ...] = field(default=())
+    events: tuple[tuple[Verb, str], ...] = ()
     """Arrivals and departures; () means that all arrive once."""
 
     @property

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from tests.property.judge import seatings
 from tests.property.price import siblings_shared
 
@@ -27,8 +27,7 @@ PATIENCE = 10.0
 """CPU seconds that one plan may take before it counts as not made."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
+class Result(Struct, frozen=True, kw_only=True):
     """What one planner made of one fleet."""
 
     placed: int
@@ -46,8 +45,7 @@ class Result:
     """VMs that Nova says fit, with pins that cannot be booked."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trial:
+class Trial(Struct, frozen=True, kw_only=True):
     """One fleet and everybody's answer; None: not asked."""
 
     fleet: Fleet

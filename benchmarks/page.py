@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -17,8 +18,7 @@ DOT = "\u00a0·\u00a0"
 """Between the numbers of one cell, which no browser breaks there."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class Target(Struct, frozen=True, kw_only=True):
     """What an issue asks for, what was measured, and why it is missed."""
 
     what: str
@@ -29,8 +29,7 @@ class Target:
     """In words, from a profile; only read where it is missed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Section:
+class Section(Struct, frozen=True, kw_only=True):
     """A heading, what was measured in words, tables, and the targets that it answers."""
 
     title: str

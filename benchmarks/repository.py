@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
 from tests.support.fleets import LAYOUTS, host_of
 
 from kvmc.host.snapshot_text import dump_host

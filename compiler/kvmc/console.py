@@ -9,9 +9,10 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from dataclasses import replace
 from io import TextIOWrapper
 from typing import TYPE_CHECKING, TextIO
+
+from msgspec.structs import replace
 
 from kvmc import arguments
 from kvmc.commands.result import Failure, Result, View

@@ -7,9 +7,10 @@ this is no multiprocessing.Pool (20 ms to import, and a pickle of every item).
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Generic, TypeVar, cast
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -137,8 +138,7 @@ class _Turns:
         os.close(self._file)
 
 
-@dataclass(slots=True)
-class _Fork(Generic[R]):
+class _Fork(Struct, Generic[R]):
     pid: int
     pipe: int
     ended: bool = False

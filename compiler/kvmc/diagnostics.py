@@ -6,9 +6,11 @@ one last step, `locate`, turns paths into line and column. That keeps the stages
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,8 +27,7 @@ class Severity(StrEnum):
     NOTE = "note"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Place(Struct, frozen=True, kw_only=True):
     """Where in the input: a file, the index of the YAML document in it, and a JSON pointer.
 
     `pointer` follows RFC 6901 and is "" for the whole document. `key` asks for the position of
@@ -46,16 +47,27 @@ class Place:
         return Place(file=self.file, document=self.document, pointer=pointer, key=key)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Span:
+class Described(Struct, frozen=True, kw_only=True):
+    """What a document describes; two are equal that say the same, whatever their `place`."""
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self._said() == other._said()
+
+    def __hash__(self) -> int:
+        return hash(self._said())
+
+    def _said(self) -> tuple[object, ...]:
+        return tuple([getattr(self, n) for n in self.__struct_fields__ if n != "place"])
+
+
+class Span(Struct, frozen=True, kw_only=True):
     """A position in a text: line and column count from 1, in characters."""
 
     line: int
     column: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Diagnostic:
+class Diagnostic(Struct, frozen=True, kw_only=True):
     """One thing said to the user: a code that `kvmc explain` knows, a place and a way out."""
 
     code: str
@@ -103,12 +115,11 @@ def note(
     return Diagnostic(code=code, message=message, place=place, hint=hint, severity=Severity.NOTE)
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome(Generic[T_co]):
+class Outcome(Struct, Generic[T_co], frozen=True):
     """What a stage returns: a value, or none, and the diagnostics. Warnings survive success."""
 
     value: T_co | None
-    diagnostics: tuple[Diagnostic, ...] = field(default=())
+    diagnostics: tuple[Diagnostic, ...] = ()
 
     @property
     def failed(self) -> bool:

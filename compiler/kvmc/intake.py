@@ -6,8 +6,10 @@ more than this, and the models of planning take their time to import.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from kvmc.diagnostics import Diagnostic, Outcome, error, locate
 
@@ -26,14 +28,13 @@ _LEAST = 100
 """Texts that are worth a fork: it takes 5 ms, and they take 30."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Repository:
+class Repository(Struct, frozen=True, kw_only=True):
     """All that was read: VMs by name and file, hosts by name, and the documents they came from."""
 
     vms: tuple[Vm, ...] = ()
     hosts: tuple[Host, ...] = ()
     documents: tuple[Document, ...] = ()
-    locks: Mapping[str, Lock] = field(default_factory=dict)
+    locks: Mapping[str, Lock] = {}
     """By the name of the host whose description they stand beside."""
 
     def locators(self) -> dict[tuple[str, int], Locator]:

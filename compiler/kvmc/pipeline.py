@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from kvmc.cores import in_turns, share_out
 from kvmc.diagnostics import Diagnostic, Outcome
@@ -26,13 +28,12 @@ _LEAST = 50
 """Artefacts that are worth a fork: it takes 5 ms, and they take 50."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Planned:
+class Planned(Struct, frozen=True, kw_only=True):
     """A plan, and the VMs it places by (host name or None, VM name)."""
 
     plan: Plan
     vms: Mapping[tuple[str | None, str], Vm]
-    locks: Mapping[str, tuple[Lock, Changes]] = field(default_factory=dict)
+    locks: Mapping[str, tuple[Lock, Changes]] = {}
     """Host -> the lock that the plan makes, and how it differs from the one there is."""
 
     @property
@@ -44,15 +45,14 @@ class Planned:
 EMPTY = Planned(plan=Plan(hosts=()), vms={})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wishes:
+class Wishes(Struct, frozen=True, kw_only=True):
     """How to plan."""
 
     forced: str | None = None
     """The name that --host stands for; it wins over `host:` in a spec."""
     replan: bool = False
     """Free what the lock holds."""
-    undeclared: Mapping[str, tuple[Held, ...]] = field(default_factory=dict)
+    undeclared: Mapping[str, tuple[Held, ...]] = {}
     """Host -> domains there that no spec declares; their pins count as occupied."""
     whole: bool = True
     """Whether the VMs are all there are, so that what the lock holds for others is gone."""
@@ -91,8 +91,7 @@ def plan(
     return Outcome(planned, tuple(diagnostics))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Task:
+class _Task(Struct, frozen=True, kw_only=True):
     """All that the plan of one host depends on."""
 
     vms: Mapping[str, Vm]

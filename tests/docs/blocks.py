@@ -18,8 +18,9 @@ A comment stands on a line of its own before its block:
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -31,15 +32,14 @@ _ANY = "..."
 _EXIT = re.compile(r"\s+# exit code (\d+)(?: or (\d+))?\Z")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Block:
+class Block(Struct, frozen=True, kw_only=True):
     """A fenced block, or the commands of a hidden comment."""
 
     language: str
     text: str
     line: int
     """Of its first line in the page, from 1."""
-    notes: dict[str, str] = field(default_factory=dict)
+    notes: dict[str, str] = {}
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -52,8 +52,7 @@ class Block:
         return "not run" in self.notes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Command:
+class Command(Struct, frozen=True, kw_only=True):
     """A command as it is typed, and what the page shows below it."""
 
     text: str

@@ -14,9 +14,10 @@ import subprocess
 import sys
 import tempfile
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from tests.docs.blocks import shows
 from tests.support.paths import REPO
@@ -34,8 +35,7 @@ _SECONDS = 180
 _TRAP = 'trap \'declare -px >"$KVMC_STATE/env"; pwd >"$KVMC_STATE/cwd"\' EXIT\n'
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Session:
+class Session(Struct, frozen=True, kw_only=True):
     """A folder and a shell's state in it."""
 
     root: Path

@@ -11,12 +11,12 @@ import os
 import tempfile
 import time
 from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
+from msgspec import Struct
 
 from kvmc.cli import main
 from tests.support.guest import CMDLINE, agent_kernel_and_initrd, wait_for
@@ -34,8 +34,7 @@ HANG_SECONDS = 15
 MODEL = "Intel Core Processor (Broadwell)"
 
 
-@dataclass(frozen=True)
-class Guest:
+class Guest(Struct, frozen=True):
     """A running guest whose agent has opened its channel, and the spec it was made of."""
 
     domain: Any

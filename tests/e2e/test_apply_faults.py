@@ -19,11 +19,11 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec import Struct, field
 
 from tests.support.applying import CPUS, Lab, pins, wanted
 from tests.support.paths import REPO
@@ -41,8 +41,7 @@ VARIANTS = {"old": (0, 1), "new": (1, 0)}
 _TITLE = "<title>not kvmc's</title>"
 
 
-@dataclass
-class Fleet:
+class Fleet(Struct):
     """Some domains that change together, and the server that kills their applies."""
 
     lab: Lab
@@ -51,7 +50,7 @@ class Fleet:
     server: subprocess.Popen[str]
     variant: str = "old"
     counts: Counter[str] = field(default_factory=Counter)
-    devices: dict[str, str] = field(default_factory=dict)
+    devices: dict[str, str] = {}
 
     def write(self, variant: str) -> None:
         """Bring the specs to a variant."""

@@ -11,11 +11,11 @@ import os
 import re
 import subprocess
 from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec import Struct
 
 from kvmc.cli import main
 
@@ -46,8 +46,7 @@ tune: {{shares: 2048, scheduler: [{{vcpus: 1, policy: batch}}]}}
 """
 
 
-@dataclass(frozen=True)
-class Done:
+class Done(Struct, frozen=True):
     """What a command printed, and its exit code."""
 
     returncode: int

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from lxml import etree
+from msgspec.structs import replace
 
 from kvmc.render.libvirt import render
 from tests.e2e.cases import ELSEWHERE, HERE

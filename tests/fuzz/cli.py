@@ -11,9 +11,10 @@ import os
 import signal
 import sys
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -23,8 +24,7 @@ WALL_SECONDS = 60.0
 """Generous, for machines that do much else; what waits for nothing never gets here."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class Run(Struct, frozen=True, kw_only=True):
     """What one command printed, and its exit code."""
 
     argv: tuple[str, ...]

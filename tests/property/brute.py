@@ -8,9 +8,10 @@ kept; and a branch is cut where its price cannot become the smallest any more.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass, field
 from itertools import combinations
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from tests.property.memory import items_of
 from tests.property.price import price
@@ -26,8 +27,7 @@ if TYPE_CHECKING:
 Cost = tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Best:
+class Best(Struct, frozen=True, kw_only=True):
     """The best placement: who sits where, who is left out, and the tuple."""
 
     seatings: tuple[Seating, ...]
@@ -35,8 +35,7 @@ class Best:
     cost: Cost
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Fleet:
+class _Fleet(Struct, frozen=True, kw_only=True):
     """The VMs that are to be placed, in the order they are tried."""
 
     order: list[Vm]
@@ -45,13 +44,12 @@ class _Fleet:
     left_out: int
 
 
-@dataclass(slots=True)
-class _Record:
+class _Record(Struct):
     """The best placement so far."""
 
     cost: Cost | None = None
     seatings: tuple[Seating, ...] = ()
-    seen: dict[Hashable, Cost] = field(default_factory=dict)
+    seen: dict[Hashable, Cost] = {}
 
 
 def best(vms: Sequence[Vm], host: Host) -> Best:

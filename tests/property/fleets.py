@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from random import Random
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from kvmc.cpuset import CpuSet
 from kvmc.diagnostics import Place
@@ -21,8 +23,7 @@ _WITH_SHARED: tuple[Strategy, ...] = ("shared", "shared", "shared", *("mixed",) 
 SIZES = (1, 1, 2, 2, 2, 3, 4, 4)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
+class Case(Struct, frozen=True, kw_only=True):
     """A host and the VMs that want to live on it."""
 
     seed: int

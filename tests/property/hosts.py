@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from kvmc.cpuset import EMPTY, CpuSet
 from kvmc.host.model import Core, Host, Node, Policy
@@ -15,8 +17,7 @@ GIB = 1024 * 1024
 """In KiB; also the size of a 1 GiB page."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shape:
+class Shape(Struct, frozen=True, kw_only=True):
     """The numbers behind a string such as "node:2 l3:2 core:2 pu:2"; l3:0 is unknown."""
 
     node: int = 1

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from tests.property.seats import SEATED
 
@@ -16,8 +18,7 @@ if TYPE_CHECKING:
     from tests.property.seats import Seating
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
+class Item(Struct, frozen=True, kw_only=True):
     """An amount of memory that comes from some nodes."""
 
     nodes: frozenset[int]

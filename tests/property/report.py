@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import MISSING, fields, is_dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,15 +17,15 @@ def short(value: Any) -> str:
     """Repr without the fields that have their default."""
     if isinstance(value, tuple):
         return "(" + "".join(f"{short(one)}, " for one in value) + ")"
-    if not is_dataclass(value):
+    if not isinstance(value, Struct):
         return repr(value)
-    told = []
-    for one in fields(value):
-        default = one.default
-        if one.default_factory is not MISSING:
-            default = one.default_factory()
-        if one.compare and getattr(value, one.name) != default:
-            told.append(f"{one.name}={short(getattr(value, one.name))}")
+    named = value.__struct_fields__
+    defaults = dict(zip(reversed(named), reversed(value.__struct_defaults__), strict=False))
+    told = [
+        f"{name}={short(getattr(value, name))}"
+        for name in named
+        if name != "place" and getattr(value, name) != defaults.get(name, value)
+    ]
     return f"{type(value).__name__}({', '.join(told)})"
 
 

@@ -8,9 +8,10 @@ can be turned into such a one by renaming what is equal.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
 from itertools import permutations
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from tests.property.memory import elsewhere, items_of
 from tests.property.seats import (
@@ -37,8 +38,7 @@ EXTRA = -1
 """Stands for emulator and I/O threads where a guest core would stand."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
+class Problem(Struct, frozen=True, kw_only=True):
     """What stays the same while the search runs."""
 
     host: Host
@@ -116,15 +116,14 @@ def _load_fits(taken: tuple[Seating, ...], host: Host) -> bool:
     )
 
 
-@dataclass(slots=True, kw_only=True)
-class _Seats:
+class _Seats(Struct, kw_only=True):
     """One VM looking for its CPUs, one after the other."""
 
     vm: Vm
     taken: tuple[Seating, ...]
     problem: Problem
     nodes: dict[int, int | None]
-    on: dict[int, tuple[str, int]] = field(default_factory=dict)
+    on: dict[int, tuple[str, int]] = {}
     """Host CPU -> (VM, guest core)."""
 
     def all(self) -> Iterator[Seating]:

@@ -5,8 +5,9 @@ Written from the page alone, for the judge and the brute force; nothing here kno
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from kvmc.cpuset import CpuSet
 
@@ -20,16 +21,15 @@ SEATED = ("dedicated", "mixed", "shared")
 """The strategies whose cells the rules bind to nodes."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seating:
+class Seating(Struct, frozen=True, kw_only=True):
     """Who of one VM has which host CPU to himself, and where its cells are."""
 
     vm: Vm
-    vcpus: Mapping[int, int] = field(default_factory=dict)
+    vcpus: Mapping[int, int] = {}
     """Dedicated vCPU -> host CPU."""
     extras: tuple[int, ...] = ()
     """The CPUs of emulator and I/O threads that are theirs alone."""
-    nodes: Mapping[int, int | None] = field(default_factory=dict)
+    nodes: Mapping[int, int | None] = {}
     """Guest cell -> host node."""
 
     @property

@@ -5,11 +5,11 @@ The seed in a test's name is the whole case: `case(seed)`.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
 from kvmc.planner.plan import plan_host
 from tests.property.brute import best

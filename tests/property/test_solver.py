@@ -5,11 +5,11 @@ Needs `pip install kvmc[solver]`; without it these tests are skipped.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
 from kvmc.cpuset import CpuSet
 from kvmc.host.model import Host, Policy

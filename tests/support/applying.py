@@ -12,11 +12,11 @@ import re
 import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,14 +30,13 @@ _UNDEFINE = 0x1 | 0x2 | 0x4 | 0x10
 """With managed save image, snapshots' and NVRAM's and checkpoints' metadata."""
 
 
-@dataclass
-class Lab:
+class Lab(Struct):
     """One test's specs and domains; only `clean` ever destroys or undefines."""
 
     folder: Path
     connection: Any
     uri: str = "qemu:///system"
-    made: list[str] = field(default_factory=list)
+    made: list[str] = []
 
     def name(self, which: str = "a") -> str:
         """Return a domain name of this process."""

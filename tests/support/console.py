@@ -8,8 +8,9 @@ import os
 import subprocess
 import sys
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from kvmc.cli import main
 from tests.support.paths import REPO
@@ -22,8 +23,7 @@ UNLOCKED = "KV527"
 """Said wherever a placement stands in no lock; no test here is about it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ran:
+class Ran(Struct, frozen=True, kw_only=True):
     """What a command left behind."""
 
     code: int

@@ -6,9 +6,11 @@ placement takes; nobody says where anything was.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from random import Random
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from kvmc.cpuset import CpuSet
 from kvmc.diagnostics import Place
@@ -23,8 +25,7 @@ GIB = 1 << 20
 """In KiB."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Layout:
+class Layout(Struct, frozen=True, kw_only=True):
     """A host in numbers."""
 
     sockets: int

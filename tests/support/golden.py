@@ -19,8 +19,9 @@ import shlex
 import shutil
 import sys
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from tests.support.paths import EXAMPLES, GOLDEN, REPO
 
@@ -33,8 +34,7 @@ if TYPE_CHECKING:
 _HARNESS_FILES = ("cmd", "expected.txt", "stdin", "inputs.py")
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(Struct, frozen=True):
     """One folder that holds a `cmd`."""
 
     folder: Path

@@ -21,12 +21,12 @@ import subprocess
 import sys
 import sysconfig
 import time
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
+from msgspec import Struct
 
 from tests.support.paths import REPO
 
@@ -100,8 +100,7 @@ exec /bin/python /app/SCRIPT >/dev/ttyS1 2>&1
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GuestCpu:
+class GuestCpu(Struct, frozen=True, kw_only=True):
     """A CPU as the guest's sysfs shows it."""
 
     socket: int
@@ -111,8 +110,7 @@ class GuestCpu:
     """CPU list of the threads of its core, itself included."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GuestReport:
+class GuestReport(Struct, frozen=True, kw_only=True):
     """What the guest printed."""
 
     cpuinfo: str

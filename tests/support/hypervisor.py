@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from kvmc.apply.model import HypervisorError
 
@@ -20,16 +22,15 @@ class Crash(BaseException):
     """The process is gone."""
 
 
-@dataclass
-class Fake:
+class Fake(Struct, dict=True):
     """Definitions and running guests by name; `calls` is what was asked of it that changes things.
 
     `before` is called with every changing call, and may raise.
     """
 
-    definitions: dict[str, str] = field(default_factory=dict)
-    running: dict[str, Live] = field(default_factory=dict)
-    calls: list[str] = field(default_factory=list)
+    definitions: dict[str, str] = {}
+    running: dict[str, Live] = {}
+    calls: list[str] = []
     before: Callable[[str], None] = lambda _call: None
 
     def definition(self, name: str) -> str | None:

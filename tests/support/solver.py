@@ -6,8 +6,9 @@ cores in caches, and nothing of the planner.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,8 +17,7 @@ if TYPE_CHECKING:
     from kvmc.spec.model import Vm
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(Struct, frozen=True):
     """A guest cell, or a VM without cells."""
 
     vm: int
@@ -26,8 +26,7 @@ class Group:
     bound: bool
 
 
-@dataclass(slots=True)
-class Model:
+class Model(Struct):
     """The variables of one instance."""
 
     solver: Any
@@ -37,14 +36,14 @@ class Model:
     whole: list[int]
     half: list[int]
     """Cores of each cache with two free threads, and with one."""
-    out: list[Any] = field(default_factory=list)
-    pairs: list[list[Any]] = field(default_factory=list)
+    out: list[Any] = []
+    pairs: list[list[Any]] = []
     """Group by cache: cores with two of its vCPUs."""
-    alone: list[list[Any]] = field(default_factory=list)
+    alone: list[list[Any]] = []
     """Whole cores that it opens with one vCPU."""
-    halves: list[list[Any]] = field(default_factory=list)
+    halves: list[list[Any]] = []
     """Half cores."""
-    joins: list[list[Any]] = field(default_factory=list)
+    joins: list[list[Any]] = []
     """vCPUs on cores that someone opened with one vCPU."""
 
 

@@ -7,8 +7,9 @@ Source: arch/x86/kernel/cpu/proc.c of Linux. A guest of one CPU, and other archi
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from kvmc.diagnostics import Outcome, Place, error
 
@@ -21,8 +22,7 @@ _LINE = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_ ()]*?)\s*:\s?(.*?)\s*\Z")
 _MAX_CPUS = 65536
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Counts:
+class Counts(Struct, frozen=True, kw_only=True):
     """A topology as it shows: (fewest, most) cores a socket and threads a core."""
 
     sockets: int
@@ -31,8 +31,7 @@ class Counts:
     cpus: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GuestCpus:
+class GuestCpus(Struct, frozen=True, kw_only=True):
     """One guest's CPUs."""
 
     cpus: int

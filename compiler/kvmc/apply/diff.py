@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from kvmc.apply.compare_facts import facts_of, in_order
 from kvmc.apply.compare_kernel import kernel_facts
@@ -26,8 +28,7 @@ _ABOUT_THE_BASE = ("KV607", "KV608")
 _THREADS = ("vcpupin", "iothreadpin", "vcpusched")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Columns:
+class _Columns(Struct, frozen=True, kw_only=True):
     """Path -> value, in each of the four places; None: there is no such place."""
 
     wanted: Mapping[str, str]

@@ -14,8 +14,10 @@ or suspends: the protocol below has no word for it.
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from kvmc.apply.model import HypervisorError
 from kvmc.apply.steps import Step, digest
@@ -53,8 +55,7 @@ class Tell(Protocol):
         """Take a domain's name and what was just done to it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Done:
+class Done(Struct, frozen=True, kw_only=True):
     """What became of one domain, in words for a person and data for a program."""
 
     name: str

@@ -23,10 +23,11 @@ import json
 import os
 import re
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from kvmc.apply.steps import Work
 
@@ -57,14 +58,13 @@ def host_folder(host: HostIdentity) -> Path:
     return state_folder() / "hosts" / re.sub(r"[^a-z0-9.-]", "-", name)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unfinished:
+class Unfinished(Struct, frozen=True, kw_only=True):
     """A journal read back: what an apply wanted, and how far it got."""
 
     uri: str
     pid: int
     works: tuple[Work, ...]
-    defined: dict[str, str] = field(default_factory=dict)
+    defined: dict[str, str] = {}
     """Name -> digest of the definition that libvirt made of the new one."""
     fate: Fate = "back"
     """What the next apply does with it."""

@@ -8,9 +8,10 @@ version 1, cpuset.cpus.effective in version 2).
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
 
 from kvmc.apply.model import Thread
 from kvmc.cpuset import CpuSet, CpuSetError
@@ -39,8 +40,7 @@ _PF_NO_SETAFFINITY = 0x04000000
 _PF_KTHREAD = 0x00200000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
+class Task(Struct, frozen=True, kw_only=True):
     """Any thread of the machine, and what decides where it runs."""
 
     pid: int
@@ -56,8 +56,7 @@ class Task:
     """Whether the kernel lets nobody change its affinity, as with its per-CPU threads."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CpuStates:
+class CpuStates(Struct, frozen=True, kw_only=True):
     """Which CPUs there are and what the kernel was told of them; None: it does not say."""
 
     online: CpuSet | None

@@ -6,9 +6,10 @@ its live XML (what libvirt thinks is running) and the kernel's own word (what is
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
 
 from kvmc.cpuset import EMPTY
 
@@ -26,8 +27,7 @@ class HypervisorError(Exception):
     """libvirt is missing, cannot be reached or refused; str() says it in words. Exit code 4."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Thread:
+class Thread(Struct, frozen=True, kw_only=True):
     """One thread of a guest's QEMU, as /proc/PID/task/TID tells it."""
 
     tid: int
@@ -49,8 +49,7 @@ class Thread:
     """That cgroup's effective CPUs; None where they cannot be read."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Observed:
+class Observed(Struct, frozen=True, kw_only=True):
     """One domain as libvirt and, on this machine, the kernel have it."""
 
     name: str
@@ -77,8 +76,7 @@ class Observed:
         return self.live is not None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HostIdentity:
+class HostIdentity(Struct, frozen=True, kw_only=True):
     """The other end of a connection."""
 
     uri: str
@@ -93,8 +91,7 @@ class HostIdentity:
     """Whether the guests' threads are this machine's, so that the kernel can be asked."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Observation:
+class Observation(Struct, frozen=True, kw_only=True):
     """All domains of a host, by name."""
 
     host: HostIdentity
@@ -122,8 +119,7 @@ class Label(StrEnum):
     """Only the definition differs: nothing that runs has to change."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class Change(Struct, frozen=True, kw_only=True):
     """One setting that is not everywhere what the spec says.
 
     `path` is one of: memory, currentMemory, memoryBacking/*, vcpu/max, vcpu/current,
@@ -154,8 +150,7 @@ class Change:
         return self.label is Label.NEXT_BOOT and not self.in_inactive
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DomainDiff:
+class DomainDiff(Struct, frozen=True, kw_only=True):
     """All differences of one VM, by path; `new` where libvirt has no such domain."""
 
     name: str

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from kvmc.apply.compare_threads import iothread_ids, thread_facts
 from kvmc.apply.kernel import cgroup_version, qemu_pids, read_threads

@@ -7,16 +7,16 @@ apply go on after a crash without knowing whether the last step had happened.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, dataclass
 from typing import Any, Literal
+
+from msgspec import Struct, to_builtins
 
 from kvmc.cpuset import CpuSet
 
 Kind = Literal["vcpus", "iothread", "vcpupin", "emulatorpin", "iothreadpin", "scheduler"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class Step(Struct, frozen=True, kw_only=True):
     """One call on a running domain.
 
     kind         target                           value
@@ -37,8 +37,7 @@ class Step:
         return " ".join(part for part in (self.kind, self.target, self.value) if part)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Live:
+class Live(Struct, frozen=True, kw_only=True):
     """What a running domain has of all that steps can change: enough to put it back."""
 
     vcpus: int
@@ -81,8 +80,7 @@ class Live:
         return (Step(kind=step.kind, target=step.target, value=str(old[step.target])),)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Work:
+class Work(Struct, frozen=True, kw_only=True):
     """Everything to be done to one domain."""
 
     name: str
@@ -99,7 +97,8 @@ class Work:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data for the journal."""
-        return asdict(self)
+        plain: dict[str, Any] = to_builtins(self)
+        return plain
 
     @classmethod
     def of_json(cls, data: dict[str, Any]) -> Work:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from kvmc.apply.execute import Done, Executor, ours_by_digest, roll_back
 from kvmc.apply.interrupt import stoppable, unstoppable
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
     from kvmc.apply.steps import Work
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
+class Ended(Struct, frozen=True, kw_only=True):
     """How an apply ended."""
 
     done: tuple[Done, ...] = ()
@@ -41,8 +41,7 @@ class Ended:
         return any(one.problem for one in self.back)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Transaction:
+class Transaction(Struct, frozen=True, kw_only=True):
     """Everything an apply works with; `alike` compares what kvmc owns of two definitions."""
 
     driver: Hypervisor

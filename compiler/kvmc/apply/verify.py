@@ -5,8 +5,9 @@ Pure: everything comes in as values.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
 
 from kvmc.apply.compare_kernel import places_memory
 from kvmc.apply.model import Label
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
 Layer = Literal["definition", "live", "kernel", "host", "guest"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Finding(Struct, frozen=True, kw_only=True):
     """One thing that is not as it should be, of a VM or of the host itself."""
 
     vm: str | None = None
@@ -60,8 +60,7 @@ def _value(text: str | None) -> str:
     return "nothing" if text is None else text
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mask:
+class Mask(Struct, frozen=True, kw_only=True):
     """Where some thread of a VM should run: `who` as `vCPU 3`, `cpus` from the plan."""
 
     who: str

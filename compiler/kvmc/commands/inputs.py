@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from kvmc import files, intake
 from kvmc.commands.result import Failure, Result
@@ -21,8 +23,7 @@ if TYPE_CHECKING:
     from kvmc.spec.model import Vm
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Inputs:
+class Inputs(Struct, frozen=True, kw_only=True):
     """Everything read for a run, and the diagnostics so far."""
 
     texts: tuple[Text, ...]

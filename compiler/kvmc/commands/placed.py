@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from kvmc import pipeline
 from kvmc.commands import inputs
@@ -20,8 +22,7 @@ if TYPE_CHECKING:
 SYSTEM = "qemu:///system"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Placed:
+class Placed(Struct, frozen=True, kw_only=True):
     """The specs that were read, and what to render on which host (None: on any)."""
 
     inputs: Inputs

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from msgspec import Struct
 
 from kvmc.report.style import Style, printable
 
@@ -34,12 +35,11 @@ class View(NamedTuple):
         return shutil.get_terminal_size((100, 24)).columns
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
+class Result(Struct, frozen=True, kw_only=True):
     """The outcome of a command; diagnostics are located and sorted."""
 
     diagnostics: tuple[Diagnostic, ...] = ()
-    lines: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    lines: Mapping[str, Sequence[str]] = {}
     """File -> its lines, for carets."""
     output: str = ""
     """For stdout, with --format text."""

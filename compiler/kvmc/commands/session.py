@@ -6,8 +6,10 @@ The safety is in kvmc.apply.transaction; this is the order of things and what is
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from kvmc.apply import journal, lockfile, receipt, remarks, trial
 from kvmc.apply.diff import diff_all
@@ -38,8 +40,7 @@ WAIT_SECONDS = 30.0
 """How long to wait for another apply on the same host."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Sight:
+class _Sight(Struct, frozen=True, kw_only=True):
     """The host as it was looked at once; equal sights mean that nothing changed between them."""
 
     online: CpuSet

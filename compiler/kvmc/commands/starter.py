@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from kvmc.cpuset import CpuSet
 from kvmc.resources import schema_text
@@ -24,8 +26,7 @@ _QEMU = {"aarch64": "virt", "ppc64le": "pseries", "s390x": "s390-ccw-virtio", "r
 """Architecture -> machine type, where it is not x86's default."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Size:
+class Size(Struct, frozen=True, kw_only=True):
     """An example VM to try: vCPUs, memory, and whether they get CPUs of their own."""
 
     vcpus: int

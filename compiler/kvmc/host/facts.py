@@ -6,8 +6,9 @@ that a source does not make is None, so that nothing has to be invented on the w
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from kvmc.cpuset import EMPTY
 
@@ -15,8 +16,7 @@ if TYPE_CHECKING:
     from kvmc.cpuset import CpuSet
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CpuFacts:
+class CpuFacts(Struct, frozen=True, kw_only=True):
     """What a source says about one online CPU; every set holds the CPU itself."""
 
     id: int
@@ -30,8 +30,7 @@ class CpuFacts:
     """CPUs that share its level 3 cache; None where there is none or nobody knows."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodeFacts:
+class NodeFacts(Struct, frozen=True, kw_only=True):
     """What a source says about one host NUMA node."""
 
     id: int
@@ -42,8 +41,7 @@ class NodeFacts:
     distances: tuple[tuple[int, int], ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class Facts(Struct, frozen=True, kw_only=True):
     """All that one source says about a host."""
 
     name: str

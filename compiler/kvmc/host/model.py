@@ -6,19 +6,20 @@ otherwise numbers given in the order of the lowest CPU.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from msgspec import Struct
+
 from kvmc.cpuset import EMPTY, CpuSet, union
+from kvmc.diagnostics import Described
 
 if TYPE_CHECKING:
     from kvmc.diagnostics import Place
     from kvmc.spec.model import CoreKind
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Core:
+class Core(Struct, frozen=True, kw_only=True):
     """The online thread siblings of one host core (Linux thread_siblings_list)."""
 
     cpus: tuple[int, ...]
@@ -44,8 +45,7 @@ class Alike(NamedTuple):
     """All their CPUs."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Node:
+class Node(Struct, frozen=True, kw_only=True):
     """A host NUMA node; one without CPUs has no core that names it."""
 
     id: int
@@ -57,8 +57,7 @@ class Node:
     """(node id, SLIT distance), ascending; () when unknown."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
+class Policy(Struct, frozen=True, kw_only=True):
     """What a person decided about a host's CPUs."""
 
     reserved: CpuSet = EMPTY
@@ -76,8 +75,7 @@ class Policy:
         return union(cpus for _, cpus in self.pools)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HostModel:
+class HostModel(Struct, frozen=True, kw_only=True):
     """What libvirt makes of cpu mode host-model on this host (virsh domcapabilities)."""
 
     type: Literal["kvm", "qemu"]
@@ -87,8 +85,7 @@ class HostModel:
     """(libvirt's name, policy: require or disable), sorted by name."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Host:
+class Host(Described, frozen=True, kw_only=True, dict=True):
     """A host: cores in ascending order of their lowest CPU, nodes in ascending order of id."""
 
     name: str
@@ -101,7 +98,7 @@ class Host:
     policy: Policy = Policy()
     host_models: tuple[HostModel, ...] = ()
     """By domain type; empty where no libvirt was asked. Placement does not depend on it."""
-    place: Place | None = field(default=None, compare=False)
+    place: Place | None = None
     """The document the host was read from; None for a probed one."""
 
     @cached_property

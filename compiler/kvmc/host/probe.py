@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+
+from msgspec.structs import replace
 
 from kvmc.diagnostics import Outcome, Place, error, warning
 from kvmc.host.capabilities import read_capabilities

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from kvmc.host.tree import Reader
@@ -12,8 +13,7 @@ if TYPE_CHECKING:
 _MODEL_KEYS = ("model name", "Model Name", "cpu model", "cpu")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CpuInfo:
+class CpuInfo(Struct, frozen=True, kw_only=True):
     """The little of /proc/cpuinfo that sysfs does not have."""
 
     arch: str | None = None

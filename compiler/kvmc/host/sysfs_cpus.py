@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from kvmc.cpuset import EMPTY, CpuSet
 from kvmc.host.facts import CpuFacts
@@ -21,8 +23,7 @@ _SHARED = ("shared_cpu_list", "shared_cpu_map")
 _LEVEL = 3
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class Found(Struct, frozen=True, kw_only=True):
     """The CPUs of a tree by state."""
 
     online: CpuSet

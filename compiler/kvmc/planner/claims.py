@@ -7,8 +7,9 @@ unless the core carries the shared set anyway (docs/planner.md, rule 9).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from kvmc.cpuset import EMPTY, CpuSet, from_mask, union
 
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
     from kvmc.spec.model import Vm
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
+class Claim(Struct, frozen=True, kw_only=True):
     """Host CPUs that are spoken for, by number."""
 
     name: str

@@ -6,8 +6,9 @@ under `isolate` it is one vCPU; under `prefer` both are tried, and then units th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from kvmc.cpuset import EMPTY, CpuSet
 from kvmc.planner.candidates import candidates, widest_core
@@ -24,8 +25,7 @@ _Dedicated = tuple[tuple[int, ...], ...]
 """The dedicated vCPUs of each group."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
+class Group(Struct, frozen=True, kw_only=True):
     """A guest cell, or a whole VM without cells."""
 
     cell: int | None
@@ -41,16 +41,14 @@ class Group:
     page_kib: int | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Variant:
+class Variant(Struct, frozen=True, kw_only=True):
     """A way to see the VM: how wide its guest cores are, and each group's cuts, best first."""
 
     threads: int
     cuts: tuple[tuple[Cut, ...], ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Demand:
+class Demand(Struct, frozen=True, kw_only=True):
     """What one VM asks of the host's dedicated CPUs, shared CPUs and memory."""
 
     vm: Vm

@@ -6,8 +6,9 @@ hand (a run over one file of a repository).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from kvmc.cpuset import EMPTY, CpuSet, union
 
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
 _DIGITS = 16
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
+class Held(Struct, frozen=True, kw_only=True):
     """One VM's line in the lock."""
 
     name: str

@@ -5,8 +5,9 @@ This is the planner's output and the renderers' only input beside the VM itself.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from kvmc.cpuset import CpuSet
@@ -27,16 +28,14 @@ class VcpuPin(NamedTuple):
     cell: int | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IothreadPin:
+class IothreadPin(Struct, frozen=True, kw_only=True):
     """One I/O thread; ids count from 1 as libvirt's do."""
 
     id: int
     cpus: CpuSet | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CellPlan:
+class CellPlan(Struct, frozen=True, kw_only=True):
     """One guest cell and the host node its memory is bound to; None: not bound."""
 
     id: int
@@ -45,8 +44,7 @@ class CellPlan:
     host_node: int | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VmPlan:
+class VmPlan(Struct, frozen=True, kw_only=True):
     """The placement of one VM."""
 
     name: str
@@ -68,8 +66,7 @@ class VmPlan:
     """Whether the lock held another placement."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unplaced:
+class Unplaced(Struct, frozen=True, kw_only=True):
     """A VM that got no place."""
 
     name: str
@@ -79,8 +76,7 @@ class Unplaced:
     """False where a bound on effort was hit."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HostPlan:
+class HostPlan(Struct, frozen=True, kw_only=True):
     """All VMs of one host, by name; host None: VMs that need no host."""
 
     host: Host | None
@@ -90,8 +86,7 @@ class HostPlan:
     """(name, CPUs of its own) of VMs that only the lock knows of, in a run over a few specs."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Plan(Struct, frozen=True, kw_only=True):
     """All hosts by name, the VMs without a host first."""
 
     hosts: tuple[HostPlan, ...]

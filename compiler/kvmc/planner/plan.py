@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from kvmc.diagnostics import Outcome, error
 from kvmc.planner import places
@@ -126,8 +128,7 @@ def _movers(
     return movers
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Fleet:
+class _Fleet(Struct, frozen=True, kw_only=True):
     """The VMs of a host by what is to be done with them."""
 
     host: Host

@@ -6,8 +6,9 @@ alike; the search moves numbers of them, never single CPUs. `assign` turns numbe
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,8 +58,7 @@ class Unbound(NamedTuple):
     page_kib: int | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class State:
+class State(Struct, frozen=True, kw_only=True):
     """What is left: the part of the problem that every placement changes. Never mutated."""
 
     cores: Mapping[CoreClass, int]
@@ -78,8 +78,7 @@ class State:
     """Groups with dedicated vCPUs whose memory no rule binds, by VM name and cell."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
+class Problem(Struct, frozen=True, kw_only=True):
     """All VMs of a host to be placed together."""
 
     bins: tuple[Bin, ...]
@@ -134,8 +133,7 @@ class Cost(NamedTuple):
     fragments: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Solution:
+class Solution(Struct, frozen=True, kw_only=True):
     """The search's frozen output, one placement a demand; None: not placed."""
 
     placements: tuple[VmPlacement | None, ...]

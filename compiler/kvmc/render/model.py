@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from kvmc.host.model import HostModel
@@ -11,8 +12,7 @@ if TYPE_CHECKING:
     from kvmc.spec.model import Vm
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class Job(Struct, frozen=True, kw_only=True):
     """One VM to render: the intent, its placement and the base document's bytes, if any."""
 
     vm: Vm
@@ -23,8 +23,7 @@ class Job:
     """What host-model is on the host, for targets that have no word for it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Artifact:
+class Artifact(Struct, frozen=True, kw_only=True):
     """A rendered file: `name` is relative to the output folder's host folder."""
 
     name: str

@@ -6,8 +6,10 @@ virDomainFeaturesDefFormat of libvirt.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,8 +19,7 @@ if TYPE_CHECKING:
     from kvmc.spec.model import Vm
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Container:
+class Container(Struct, frozen=True, kw_only=True):
     """An element of which kvmc owns some children; any other child is the base's."""
 
     order: tuple[str, ...]

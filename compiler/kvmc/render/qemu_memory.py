@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from kvmc.cpuset import CpuSet
 from kvmc.render.qemu_options import option, size
@@ -35,8 +36,7 @@ _RAM_IDS = {
 """QEMU's own names of main memory (query-machines, default-ram-id): migration knows it by them."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ram:
+class Ram(Struct, frozen=True, kw_only=True):
     """One memory backend; sizes in KiB, a page of None is a normal one."""
 
     id: str

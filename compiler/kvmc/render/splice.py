@@ -7,8 +7,9 @@ the indentation and line ends of the place they go to.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from kvmc.render.printing import escape
 
@@ -22,8 +23,7 @@ _TRAILING_COMMENTS = re.compile(rb"(?:[ \t]*<!--[^\n]*?-->)*")
 _UNIT = b"  "
 
 
-@dataclass(frozen=True, slots=True)
-class Edit:
+class Edit(Struct, frozen=True):
     """data[start:end] becomes text; start == end inserts."""
 
     start: int

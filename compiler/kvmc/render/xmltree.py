@@ -7,9 +7,10 @@ alone that he does not mean to change. Document types are refused, so there are 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from xml.parsers import expat
+
+from msgspec import Struct
 
 from kvmc.diagnostics import Outcome, error
 
@@ -26,8 +27,7 @@ MAX_ELEMENTS = 100_000
 _TAG = re.compile(rb"""<(?:[^>"']|"[^"]*"|'[^']*')*>""")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Element:
+class Element(Struct, frozen=True, kw_only=True):
     """An element and its span: data[start:end] is all of it, data[inner:close] its content."""
 
     tag: str
@@ -88,16 +88,15 @@ class _RefusedError(Exception):
         self.hint = hint
 
 
-@dataclass(slots=True)
-class _Open:
+class _Open(Struct):
     """An element whose end tag has not come yet."""
 
     tag: str
     attributes: tuple[tuple[str, str], ...]
     start: int
     inner: int
-    text: list[str] = field(default_factory=list)
-    children: list[Element] = field(default_factory=list)
+    text: list[str] = []
+    children: list[Element] = []
 
 
 class _Reader:

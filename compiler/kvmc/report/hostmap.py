@@ -9,8 +9,9 @@ L3 0                        L3 1
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from kvmc.report.marks import Mark, Use, letters_of, marks_of
 from kvmc.report.style import printable
@@ -61,8 +62,7 @@ def draw(host: Host, plan: HostPlan | None, style: Style, width: int) -> str:
     return "\n".join(lines) + "\n"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Pen:
+class _Pen(Struct, frozen=True, kw_only=True):
     """How CPUs are drawn: their marks, the letters and colours of VMs, and how wide a cell is."""
 
     marks: Mapping[int, Mark]
@@ -101,8 +101,7 @@ class _Pen:
         return "" if mark.use is Use.FREE else _PALE
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Block:
+class _Block(Struct, frozen=True, kw_only=True):
     """Lines as (text with colours, columns they take), and the block's width in columns."""
 
     rows: tuple[tuple[str, int], ...]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from kvmc.cpuset import CpuSet, union
 
@@ -28,8 +29,7 @@ class Use(StrEnum):
     FREE = "free"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mark:
+class Mark(Struct, frozen=True, kw_only=True):
     """One CPU's use, and whose it is: a VM or a pool; "" for nobody's."""
 
     use: Use
@@ -57,8 +57,7 @@ def _letter(number: int) -> str:
     return text
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Takers:
+class _Takers(Struct, frozen=True, kw_only=True):
     """Who has taken CPUs: VMs for themselves, and pins that float outside of the shared set."""
 
     owners: dict[int, str]

@@ -7,9 +7,10 @@ Thread names come with `-name ...,debug-threads=on`: QEMU softmmu/cpus.c and acc
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,8 +22,7 @@ _RUN_SOCKET = re.compile(r",path=[^,]*/kvmc/[^/,]+/qmp(,|$)")
 _VHOST = re.compile(r"vhost-(\d+)")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Role:
+class Role(Struct, frozen=True, kw_only=True):
     """What a thread of QEMU does."""
 
     kind: Kind

@@ -9,8 +9,9 @@ from __future__ import annotations
 import signal
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from kvmc.diagnostics import Diagnostic, Severity
 from kvmc.runtime import guests, process
@@ -34,8 +35,7 @@ STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Signals that end QEMU, and so a kvmc that waits for it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Started:
+class Started(Struct, frozen=True, kw_only=True):
     """A guest that runs."""
 
     guest: Guest

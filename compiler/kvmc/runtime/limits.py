@@ -8,9 +8,10 @@ Documentation/scheduler/sched-bwc.rst; Documentation/admin-guide/cgroup-v2.rst, 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -22,8 +23,7 @@ _PERIOD = 100_000
 """The kernel's own period, in microseconds."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class Limits(Struct, frozen=True, kw_only=True):
     """`tune.shares`, `period` and `quota`; the latter two in microseconds, quota -1 for none."""
 
     shares: int | None = None
@@ -55,8 +55,7 @@ def from_json(data: Mapping[str, Any]) -> Limits:
     return Limits(shares=data["shares"], period=data["period"], quota=data["quota"])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
+class Group(Struct, frozen=True, kw_only=True):
     """A cgroup of the hierarchy that has the cpu controller."""
 
     version: Literal[1, 2]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from kvmc.cpuset import CpuSet
 from kvmc.runtime import limits as limits_codec
@@ -15,8 +16,7 @@ if TYPE_CHECKING:
     from kvmc.render.model import Job
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Class:
+class Class(Struct, frozen=True, kw_only=True):
     """A scheduler class, as sched(7) has them."""
 
     policy: str
@@ -29,8 +29,7 @@ class Class:
         return f"SCHED_{self.policy.upper()}" + (f" {self.priority}" if self.priority else "")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Orders:
+class Orders(Struct, frozen=True, kw_only=True):
     """CPUs and classes by thread; a thread that is not in a mapping floats."""
 
     name: str

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from kvmc.diagnostics import Diagnostic, error
 from kvmc.runtime.confine import confine_vcpus, release_vcpu
@@ -25,8 +27,7 @@ _LOOK_SECONDS = 0.2
 """How often the slots are looked at where no event comes."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plugged:
+class Plugged(Struct, frozen=True, kw_only=True):
     """What was done; `diagnostics` tell why not more."""
 
     before: int

@@ -5,7 +5,7 @@ Formats: proc(5); Documentation/filesystems/proc.rst, tables 1-2 and 1-4.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from kvmc.cpuset import CpuSet, CpuSetError
 
@@ -19,8 +19,7 @@ POLICIES = {0: "other", 1: "fifo", 2: "rr", 3: "batch", 5: "idle", 6: "deadline"
 """Number of a scheduling policy -> its name in lower case (sched(7))."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stat:
+class Stat(Struct, frozen=True, kw_only=True):
     """What /proc/PID/task/TID/stat tells."""
 
     name: str

@@ -11,8 +11,9 @@ the kernel itself are on every CPU and are left out.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from kvmc.runtime.identity import (
     Role,
@@ -31,8 +32,7 @@ if TYPE_CHECKING:
     from kvmc.runtime.scan import Process, Snapshot, Thread
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class Seen(Struct, frozen=True, kw_only=True):
     """A thread, and whose it is."""
 
     process: int
@@ -61,8 +61,7 @@ class Seen:
         return self.program if self.role is None else f"{self.program} {self.role}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class Row(Struct, frozen=True, kw_only=True):
     """A guest's thread and its company on the CPU it last ran on."""
 
     seen: Seen

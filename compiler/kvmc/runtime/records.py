@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
 
 from kvmc.runtime import orders as codec
 from kvmc.runtime.limits import Group
@@ -14,8 +15,7 @@ if TYPE_CHECKING:
     from kvmc.runtime.orders import Orders
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Guest:
+class Guest(Struct, frozen=True, kw_only=True):
     """A running guest."""
 
     pid: int

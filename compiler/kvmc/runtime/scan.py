@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from kvmc.cpuset import EMPTY, CpuSet, CpuSetError
 from kvmc.runtime.proc import Stat, hides_processes, parse_allowed, parse_command, parse_stat
@@ -16,8 +17,7 @@ if TYPE_CHECKING:
 ROOT = Path("/")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Thread:
+class Thread(Struct, frozen=True, kw_only=True):
     """One thread; its process's main thread has the process's id."""
 
     id: int
@@ -25,8 +25,7 @@ class Thread:
     allowed: CpuSet
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Process:
+class Process(Struct, frozen=True, kw_only=True):
     """One process."""
 
     pid: int
@@ -36,8 +35,7 @@ class Process:
     """By id; at least one."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
+class Snapshot(Struct, frozen=True, kw_only=True):
     """What was there, nearly at one moment."""
 
     processes: tuple[Process, ...]

@@ -7,8 +7,9 @@ qapi/machine.json: an entry has `type`, `props` (what device_add wants), `vcpus-
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from kvmc.diagnostics import Outcome, error
 
@@ -19,8 +20,7 @@ _PLACE = ("socket-id", "die-id", "cluster-id", "core-id", "thread-id")
 _PERIPHERAL = "/machine/peripheral/"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Slot:
+class Slot(Struct, frozen=True, kw_only=True):
     """A place for one vCPU."""
 
     vcpu: int
@@ -31,8 +31,7 @@ class Slot:
     free: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class Change(Struct, frozen=True, kw_only=True):
     """What to do, in order: slots to plug, or to unplug; both empty when nothing changes."""
 
     plug: tuple[Slot, ...] = ()

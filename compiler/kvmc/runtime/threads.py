@@ -7,8 +7,9 @@ is QEMU's `cpu-index`, which on x86 is the place in the topology, whatever was p
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from kvmc.diagnostics import Diagnostic, Outcome, error
 
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
 _IOTHREAD = re.compile(r"iothread(\d+)")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class Order(Struct, frozen=True, kw_only=True):
     """What one thread is told."""
 
     thread: int

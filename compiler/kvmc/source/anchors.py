@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from kvmc.source.problems import shown
 
@@ -15,8 +16,7 @@ MAX_EXPANDED: Final = 100_000
 """Keys and values that the aliases and merges of one file may stand for, all together."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Anchored:
+class Anchored(Struct, frozen=True, kw_only=True):
     """What an anchor names: a finished node, its keys and values, its levels of collections."""
 
     node: Node
@@ -24,13 +24,12 @@ class Anchored:
     height: int
 
 
-@dataclass(slots=True)
-class Anchors:
+class Anchors(Struct):
     """The anchors of the document being read, and the bound on their use in the whole file."""
 
     problems: Problems
     _expanded: int = 0
-    _known: dict[str, Anchored | None] = field(default_factory=dict)
+    _known: dict[str, Anchored | None] = {}
     """None while the anchored value is not finished."""
 
     def clear(self) -> None:

@@ -6,9 +6,9 @@ counts how much that is, so a "billion laughs" file costs no more than its text.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
 from yaml import events as ev
 
 from kvmc.source.anchors import Anchored, Anchors
@@ -29,21 +29,16 @@ if TYPE_CHECKING:
     from kvmc.source.stream import Parser
 
 
-@dataclass(slots=True)
-class Composer:
+class Composer(Struct):
     """Builds the documents of one file from its events; `problems` gets what is wrong."""
 
     text: str
     problems: Problems
-    documents: list[Document] = field(default_factory=list)
-    _frames: list[ListFrame | MapFrame] = field(default_factory=list)
-    _anchors: Anchors = field(init=False)
+    anchors: Anchors
+    documents: list[Document] = []
+    _frames: list[ListFrame | MapFrame] = []
     _start: tuple[int, int] = (1, 1)
     _root: Node | None = None
-
-    def __post_init__(self) -> None:
-        """Let the anchors report to the same list."""
-        self._anchors = Anchors(self.problems)
 
     def run(self, parser: Parser) -> None:
         """Take all events of a parser, or as many as the bounds allow; raises what it raises."""
@@ -72,7 +67,7 @@ class Composer:
         mark: Any = event.start_mark
         self._start = (mark.line + 1, mark.column + 1)
         self._root = None
-        self._anchors.clear()
+        self.anchors.clear()
 
     def _end(self, _event: ev.DocumentEndEvent) -> None:
         index = self.problems.document
@@ -107,8 +102,8 @@ class Composer:
         if event.style == '"':
             self._check_escapes(text, line, column)
         node = Node(line, column, data)
-        if event.anchor is not None and self._anchors.reserve(event.anchor, line, column):
-            self._anchors.set(event.anchor, Anchored(node=node, size=1, height=0))
+        if event.anchor is not None and self.anchors.reserve(event.anchor, line, column):
+            self.anchors.set(event.anchor, Anchored(node=node, size=1, height=0))
         self._put(node, 1, 0)
 
     def _tagged(self, tag: str, text: str, line: int, column: int) -> Scalar:
@@ -144,24 +139,24 @@ class Composer:
         if event.tag:
             self._check_tag(event.tag, "map" if is_map else "seq", line, column)
         anchor = event.anchor
-        if anchor is not None and not self._anchors.reserve(anchor, line, column):
+        if anchor is not None and not self.anchors.reserve(anchor, line, column):
             anchor = None
         self._frames.append((open_mapping if is_map else open_list)(line, column, anchor))
 
     def _close(self, _event: ev.CollectionEndEvent) -> None:
         frame = self._frames.pop()
         if isinstance(frame, MapFrame) and frame.merged is not None:
-            self._anchors.spend(frame.merge(), frame.node.line, frame.node.column)
+            self.anchors.spend(frame.merge(), frame.node.line, frame.node.column)
         if frame.anchor is not None:
             anchored = Anchored(node=frame.node, size=frame.size, height=frame.height)
-            self._anchors.set(frame.anchor, anchored)
+            self.anchors.set(frame.anchor, anchored)
         self._put(frame.node, frame.size, frame.height)
 
     def _alias(self, event: ev.AliasEvent) -> None:
         mark: Any = event.start_mark
         name = event.anchor or ""
         line, column = mark.line + 1, mark.column + 1
-        target = self._anchors.follow(name, line, column)
+        target = self.anchors.follow(name, line, column)
         if target is None:
             self._put_nothing(line, column)
             return

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from kvmc.source.text import lines_of, text_lines
 
@@ -16,8 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["Document", "text_lines"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Document:
+class Document(Struct, frozen=True, kw_only=True):
     """One document of a file: plain data, and a position for every JSON pointer into it.
 
     `data` is made of dict, list, str, int, float, bool and None; keys are str or int as written.
@@ -28,13 +28,11 @@ class Document:
     index: int
     """Position among the documents of the file, from 0; empty ones count."""
     data: object
-    root: Node | None = field(default=None, repr=False, compare=False)
+    root: Node | None = None
     """The positions, where they are known already."""
-    reread: Callable[[str], tuple[Node | None, ...]] | None = field(
-        default=None, repr=False, compare=False
-    )
+    reread: Callable[[str], tuple[Node | None, ...]] | None = None
     """Gives the positions of all documents of the text, where nobody needed them so far."""
-    text: str = field(default="", repr=False, compare=False)
+    text: str = ""
 
     def locate(self, pointer: str, *, key: bool = False) -> Span | None:
         """Return the position of the value (or key) at the pointer, or of its nearest parent.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from kvmc.source.nodes import Node
 
@@ -11,8 +12,7 @@ if TYPE_CHECKING:
     from kvmc.source.problems import Problems
 
 
-@dataclass(slots=True)
-class Frame:
+class Frame(Struct):
     """What lists and mappings have in common while they are open."""
 
     node: Node
@@ -24,8 +24,7 @@ class Frame:
     """Levels of collections so far, this one included."""
 
 
-@dataclass(slots=True, kw_only=True)
-class ListFrame(Frame):
+class ListFrame(Frame, kw_only=True):
     """An open list; `data` and `items` are those of its node."""
 
     data: list[object]

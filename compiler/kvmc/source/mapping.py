@@ -5,7 +5,6 @@ Source of `<<`: https://yaml.org/type/merge.html (explicit keys win, then the ea
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from kvmc.source.frames import Frame
@@ -22,8 +21,7 @@ _DROPPED: Final = Entry(key="", line=0, column=0, value=_NOWHERE)
 _MERGE: Final = Entry(key="<<", line=0, column=0, value=_NOWHERE)
 
 
-@dataclass(slots=True, kw_only=True)
-class MapFrame(Frame):
+class MapFrame(Frame, kw_only=True):
     """An open mapping; `data` and `entries` are those of its node."""
 
     data: dict[str | int, object]

@@ -6,13 +6,12 @@ is parsed; nobody changes it afterwards.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from kvmc.diagnostics import Span
 
 
-@dataclass(slots=True)
-class Node:
+class Node(Struct):
     """A value. `entries` is set for a mapping, `items` for a list, neither for a scalar."""
 
     line: int
@@ -37,8 +36,7 @@ class Node:
         return None
 
 
-@dataclass(slots=True)
-class Entry:
+class Entry(Struct):
     """A key of a mapping, where it stands, and its value."""
 
     key: str | int

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from kvmc.diagnostics import Place, Span, error
 
@@ -16,13 +17,12 @@ MAX_PROBLEMS = 1000
 _SHOWN = 60
 
 
-@dataclass(slots=True)
-class Problems:
+class Problems(Struct):
     """Collects diagnostics of one file; `document` is the index of the one being read."""
 
     file: str
     document: int = 0
-    found: list[Diagnostic] = field(default_factory=list)
+    found: list[Diagnostic] = []
     stopped: bool = False
     """Whether the rest of the file is to be left unread."""
 

@@ -34,11 +34,12 @@ def read(text: bytes, file: str) -> Outcome[tuple[Document, ...]]:
 
 def read_with_positions(text: str, file: str) -> Outcome[tuple[Document, ...]]:
     """Return what `read` does, of text that is decoded, and where everything stands in it."""
+    from kvmc.source.anchors import Anchors
     from kvmc.source.compose import Composer
     from kvmc.source.problems import Problems
 
     problems = Problems(file)
-    composer = Composer(text, problems)
+    composer = Composer(text, problems, Anchors(problems))
     _compose(text, composer, problems)
     if not composer.documents and not problems.found:
         problems.add(

@@ -7,9 +7,9 @@ Where something opened is never closed, the place is where it opened, not the en
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
 from yaml import MarkedYAMLError
 
 from kvmc.source.problems import shown
@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 _WORD = re.compile(r"\w[\w.-]*")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Trouble:
+class _Trouble(Struct, frozen=True, kw_only=True):
     """A syntax error: where it was noticed, and where what it broke begins (from 1)."""
 
     problem: str

@@ -6,11 +6,10 @@ applies counts. What no rule knows is shown as the parser says it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class Rule(Struct, frozen=True, kw_only=True):
     """The words for one trouble; `{found}` and `{line}` (where it opened) are filled in."""
 
     pieces: tuple[str, ...]

@@ -6,8 +6,9 @@ Source: YAML 1.2.2, 10.3 (core schema).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from kvmc.source.problems import shown
 from kvmc.source.scalars import resolve
@@ -27,8 +28,7 @@ _SCALARS: dict[str, tuple[str, Callable[[Scalar], bool]]] = {
 _KINDS = {"map": "mapping", "seq": "list", "str": "text", **dict.fromkeys(_SCALARS, "scalar")}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TagProblem:
+class TagProblem(Struct, frozen=True, kw_only=True):
     """Why a tag is refused, in the terms of a diagnostic."""
 
     code: str

@@ -13,6 +13,8 @@ from kvmc.units import format_kib
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from msgspec import Struct
+
     from kvmc.spec.model import Cell, Machine, Scheduler, Vm
 
     Fields = dict[str, Any]
@@ -163,11 +165,11 @@ def _machine(machine: Machine) -> Fields:
     return fields
 
 
-def _changed(value: object, default: object, skip: tuple[str, ...] = ()) -> Fields:
+def _changed(value: Struct, default: Struct, skip: tuple[str, ...] = ()) -> Fields:
     """Return the fields of a model object that are not at their default, as YAML text."""
     return {
         name.removesuffix("_kib"): _scalar(name, given)
-        for name in value.__slots__  # type: ignore[attr-defined]  # a slotted dataclass of model
+        for name in value.__struct_fields__
         if name not in skip and (given := getattr(value, name)) != getattr(default, name)
     }
 

@@ -6,8 +6,9 @@ domain, so that nothing is turned into `dedicated` or `shared` here.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from kvmc.cpuset import CpuSet, union
 from kvmc.spec.model import (

@@ -5,12 +5,13 @@ Words are libvirt's (formatdomain.html) and Nova's (hw:cpu_policy, hw:cpu_thread
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from math import prod
 from typing import Literal
 
+from msgspec import Struct
+
 from kvmc.cpuset import EMPTY, CpuSet, span
-from kvmc.diagnostics import Place
+from kvmc.diagnostics import Described, Place
 
 CpuMode = Literal["host-model", "host-passthrough", "maximum", "custom"]
 NumaMode = Literal["strict", "preferred", "interleave", "restrictive"]
@@ -22,8 +23,7 @@ ThreadPlace = Literal["own", "share", "isolate"] | CpuSet
 """Where emulator or I/O threads run: a word of Nova's hw:emulator_threads_policy, or host CPUs."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Topology:
+class Topology(Struct, frozen=True, kw_only=True):
     """A guest CPU topology in the order libvirt prints it; the product is the vCPU ceiling."""
 
     sockets: int = 1
@@ -38,16 +38,14 @@ class Topology:
         return prod((self.sockets, self.dies, self.clusters, self.cores, self.threads))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CpuCache:
+class CpuCache(Struct, frozen=True, kw_only=True):
     """libvirt's <cache>: `level` only with mode emulate."""
 
     mode: Literal["emulate", "passthrough", "disable"]
     level: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cpu:
+class Cpu(Struct, frozen=True, kw_only=True):
     """vCPU counts, topology and model. None means: not asked, libvirt's default."""
 
     count: int
@@ -64,8 +62,7 @@ class Cpu:
     cache: CpuCache | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cell:
+class Cell(Struct, frozen=True, kw_only=True):
     """A guest NUMA cell; its id is its position in the list."""
 
     id: int
@@ -80,16 +77,14 @@ class Cell:
     """(cell id, distance), ascending."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Numa:
+class Numa(Struct, frozen=True, kw_only=True):
     """Guest cells and the memory policy that binds them to host nodes."""
 
     mode: NumaMode = "strict"
     cells: tuple[Cell, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pin:
+class Pin(Struct, frozen=True, kw_only=True):
     """How vCPUs, emulator and I/O threads get host CPUs."""
 
     strategy: Strategy = "none"
@@ -108,8 +103,7 @@ class Pin:
     iothreads: ThreadPlace = "own"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scheduler:
+class Scheduler(Struct, frozen=True, kw_only=True):
     """libvirt's <vcpusched>; priority 1-99, only with fifo and rr."""
 
     vcpus: CpuSet
@@ -122,8 +116,7 @@ class Scheduler:
         return self.policy in ("fifo", "rr")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tune:
+class Tune(Struct, frozen=True, kw_only=True):
     """libvirt's <cputune>: shares relative, period and quota in microseconds."""
 
     shares: int | None = None
@@ -132,8 +125,7 @@ class Tune:
     scheduler: tuple[Scheduler, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MemoryBacking:
+class MemoryBacking(Struct, frozen=True, kw_only=True):
     """libvirt's <memoryBacking>."""
 
     hugepages_kib: int | None = None
@@ -144,8 +136,7 @@ class MemoryBacking:
     allocation: Literal["immediate", "ondemand"] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Features:
+class Features(Struct, frozen=True, kw_only=True):
     """The hypervisor features that matter to CPUs; None: not asked."""
 
     kvm_hidden: bool | None = None
@@ -153,8 +144,7 @@ class Features:
     pmu: bool | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Boot:
+class Boot(Struct, frozen=True, kw_only=True):
     """Direct kernel boot: paths on the host."""
 
     kernel: str
@@ -162,16 +152,14 @@ class Boot:
     cmdline: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Disk:
+class Disk(Struct, frozen=True, kw_only=True):
     """A file-backed virtio disk."""
 
     file: str
     format: str = "qcow2"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Machine:
+class Machine(Struct, frozen=True, kw_only=True):
     """The rest of the domain: a base XML, or a minimal machine."""
 
     base: str | None = None
@@ -185,8 +173,7 @@ class Machine:
     """Path of a log file, or "pty"."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Vm:
+class Vm(Described, frozen=True, kw_only=True):
     """One VM's intent."""
 
     name: str
@@ -200,7 +187,7 @@ class Vm:
     memory_backing: MemoryBacking = MemoryBacking()
     features: Features = Features()
     machine: Machine = Machine()
-    place: Place = field(default=Place(file=""), compare=False)
+    place: Place = Place(file="")
     """The document the VM was read from."""
 
     @property

@@ -14,12 +14,12 @@ import re
 import shutil
 import subprocess
 from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from lxml import etree
+from msgspec.structs import replace
 
 from kvmc.render import libvirt, qemu
 from kvmc.spec.model import Cpu, Machine

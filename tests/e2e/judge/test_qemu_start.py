@@ -8,10 +8,10 @@ import socket
 import subprocess
 import time
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec.structs import replace
 
 from kvmc.render.qemu import argv_of
 from kvmc.spec.model import Boot, Disk, Machine

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from kvmc.apply.compare_host import differences
 from kvmc.cpuset import CpuSet
@@ -33,12 +32,12 @@ _SIBLINGS = "2-3 here, 2,6 described; 2-3 here, 3,7 described; 6-7 here, 2,6 des
 
 
 def _found(**given: object) -> list[str]:
-    return list(differences(HOST, replace(HOST, **given)))  # type: ignore[arg-type]
+    return list(differences(HOST, replace(HOST, **given)))
 
 
 def _cores(**given: object) -> tuple[Core, ...]:
     """Return the host's cores with the last one changed."""
-    return (*HOST.cores[:-1], replace(HOST.cores[-1], **given))  # type: ignore[arg-type]
+    return (*HOST.cores[:-1], replace(HOST.cores[-1], **given))
 
 
 def test_a_host_does_not_differ_from_itself_nor_from_its_file() -> None:

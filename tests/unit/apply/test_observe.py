@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
 from kvmc.apply.libvirt_driver import is_local, load_libvirt
 from kvmc.apply.model import HypervisorError

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from benchmarks import fleets, placing, verdicts
 from benchmarks.cases import Case
 from benchmarks.exact import Optimum
 from benchmarks.measure import Result, Trial
 from benchmarks.page import DOT
+from msgspec.structs import replace
 
 FLEET = fleets.uniform("2x14x2", 1.0, 1)
 ALL = FLEET.vcpus

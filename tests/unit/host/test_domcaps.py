@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from kvmc.host.capabilities import read_capabilities
 from kvmc.host.domcaps import read_host_model

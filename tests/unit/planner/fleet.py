@@ -39,8 +39,8 @@ def machine(name: str, count: int, *, boot: int | None = None, **given: Any) -> 
 
 def _of_vm(key: str, value: object) -> bool:
     """`numa` and `iothreads` are fields of both: words and CPUs are the pin's."""
-    words = key in Pin.__dataclass_fields__ and isinstance(value, (str, CpuSet))
-    return key in Vm.__dataclass_fields__ and not words
+    words = key in Pin.__struct_fields__ and isinstance(value, (str, CpuSet))
+    return key in Vm.__struct_fields__ and not words
 
 
 def by_hand(name: str, *pins: str, **given: Any) -> Vm:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec.structs import replace
 
 from kvmc.cpuset import CpuSet
 from tests.property.hosts import synthetic
@@ -68,7 +68,7 @@ def _hybrid() -> Host:
     """P-cores 0+4 and 1+5, an E-core 2 (its sibling is none), and 3+7 of unknown kind."""
     host = synthetic(FOUR)
     kinds = ("performance", "performance", "efficiency", None)
-    cores = [replace(c, kind=k) for c, k in zip(host.cores, kinds, strict=True)]  # type: ignore[arg-type]
+    cores = [replace(c, kind=k) for c, k in zip(host.cores, kinds, strict=True)]
     cores[2] = replace(cores[2], cpus=(2,))
     return replace(host, cores=tuple(cores), offline=cpus("6"))
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from benchmarks import fleets
+from msgspec.structs import replace
 
 from kvmc.cpuset import CpuSet
 from kvmc.host.model import Policy

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec.structs import replace
 
 from tests.property.hosts import synthetic
 from tests.unit.planner.fleet import by_hand, cpus, machine, numa, only, planned, shape

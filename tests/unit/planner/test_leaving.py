@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from time import process_time
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
 from kvmc.planner.plan import plan_host
 from tests.support.fleets import fleet, host_of, machine

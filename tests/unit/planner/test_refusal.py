@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from time import process_time
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
 from kvmc.spec.model import MemoryBacking
 from tests.property.hosts import GIB, synthetic

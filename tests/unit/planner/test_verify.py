@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec import Struct
+from msgspec.structs import replace
 
 from kvmc.cpuset import EMPTY
 from kvmc.planner.holders import holder_of
@@ -77,8 +78,7 @@ def _all_on_node_0(plan: VmPlan) -> VmPlan:
     return _pins(**{f"v{p.id}": "0,8" for p in plan.vcpus})(moved)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Broken:
+class Broken(Struct, frozen=True, kw_only=True):
     """A fleet that can be planned, and a change to the last VM's plan that breaks one rule."""
 
     rule: str

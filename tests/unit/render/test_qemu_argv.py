@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import shlex
 import subprocess
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from kvmc.render.qemu import QMP_FOLDER, argv_of, qmp_path, render
 from kvmc.spec.model import Boot, Cpu, Disk, Machine

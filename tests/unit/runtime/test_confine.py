@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec.structs import replace
 
 from kvmc.runtime import cgroupfs
 from kvmc.runtime.confine import confine, confine_vcpus, release, release_vcpu, sweep

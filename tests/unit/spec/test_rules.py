@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from kvmc.codes.rules import CODES
 from kvmc.spec.rules import RULES, check_fleet

@@ -5,8 +5,9 @@ One line a VM, in the order of names, so that a pull request shows exactly which
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from kvmc.cpuset import CpuSet, CpuSetError
 from kvmc.diagnostics import Outcome, Place, error
@@ -26,8 +27,7 @@ _HEAD = """\
 _FLOATS = "shared"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lock:
+class Lock(Struct, frozen=True, kw_only=True):
     """What one host's lock holds, by VM name in ascending order."""
 
     host: str

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from kvmc.diagnostics import Diagnostic, note
 from kvmc.planner.held import hold
@@ -20,8 +22,7 @@ _NAMED = 8
 """VMs that one note names; a first plan of a big host has hundreds that are new."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Changes:
+class Changes(Struct, frozen=True, kw_only=True):
     """What a plan would change in a lock, VM names in ascending order."""
 
     new: tuple[str, ...] = ()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
+
+from msgspec import Struct
 
 from kvmc.cpuset import union
 from kvmc.planner.refusals.counting import width_of
@@ -23,8 +24,7 @@ _NAMED = 4
 """Caches that are named where several have the most free."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Situation:
+class Situation(Struct, frozen=True, kw_only=True):
     """What is left on a host when a VM found no place."""
 
     host: Host

@@ -5,8 +5,9 @@ The counts are bounds from above: what exceeds them fits nowhere, and no search 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
+
+from msgspec import Struct
 
 from kvmc.cpuset import union
 from kvmc.planner.claims import cores_of
@@ -20,15 +21,14 @@ if TYPE_CHECKING:
     from kvmc.planner.problem import State
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Beside:
+class Beside(Struct, frozen=True, kw_only=True):
     """A host with what all other VMs have of it."""
 
     host: Host
     claims: tuple[Claim, ...]
     state: State
     """Memory, pages and shared vCPUs that are left."""
-    barred: dict[tuple[str | None, bool], int] = field(default_factory=dict, compare=False)
+    barred: dict[tuple[str | None, bool], int] = {}
     """What was worked out once: (VM with a claim of its own, whether it joins others) -> CPUs."""
 
     def usable(self, demand: Demand) -> int:

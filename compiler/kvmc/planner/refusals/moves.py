@@ -9,9 +9,10 @@ really makes room is for the search to say. Where the effort ends nothing is sai
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
 from itertools import combinations
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from kvmc.planner.refusals.leases import rooms_of
 from kvmc.planner.refusals.spots import narrow
@@ -67,8 +68,7 @@ def fewest_moves(
     return ()
 
 
-@dataclass(slots=True)
-class _Chase:
+class _Chase(Struct):
     """The hunt for a set of movers, with one more allowed at a time."""
 
     rooms: Rooms
@@ -80,9 +80,9 @@ class _Chase:
     trials: int = _TRIALS
     cut: bool = False
     """Whether more movers might have helped."""
-    movers: list[str] = field(default_factory=list)
-    tried: set[frozenset[str]] = field(default_factory=set)
-    seen: set[object] = field(default_factory=set)
+    movers: list[str] = []
+    tried: set[frozenset[str]] = set()
+    seen: set[object] = set()
 
     @property
     def tired(self) -> bool:

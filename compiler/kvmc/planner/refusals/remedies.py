@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 from math import ceil
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from kvmc.cpuset import EMPTY, CpuSet, union
 from kvmc.planner.refusals.capacity import many

@@ -6,8 +6,9 @@ allow is for the search to try.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -37,21 +38,19 @@ class Need(NamedTuple):
     """The group of the same VM that asks for the same and takes the lower node; -1 for none."""
 
 
-@dataclass(slots=True)
-class Lease:
+class Lease(Struct):
     """What a kept VM has."""
 
     vm: int
-    nodes: dict[int, list[int]] = field(default_factory=dict)
-    bins: dict[int, list[int]] = field(default_factory=dict)
-    cores: list[tuple[int, int, int]] = field(default_factory=list)
+    nodes: dict[int, list[int]] = {}
+    bins: dict[int, list[int]] = {}
+    cores: list[tuple[int, int, int]] = []
     """(core, node, type) of cores that are whole once nobody is on them."""
-    classes: dict[CoreClass, int] = field(default_factory=dict)
+    classes: dict[CoreClass, int] = {}
     """How many cores of each class it is on."""
 
 
-@dataclass(slots=True)
-class Rooms:
+class Rooms(Struct):
     """The numbers of a host at one moment of the hunt for movers."""
 
     supply: Supply
@@ -68,12 +67,12 @@ class Rooms:
     """The VMs that are not kept."""
     wanted: list[int]
     """What VMs without a place take anywhere."""
-    users: dict[int, int] = field(default_factory=dict)
+    users: dict[int, int] = {}
     """Core -> the kept VMs on it, where cores are shared."""
-    on: dict[int, list[str]] = field(default_factory=dict)
+    on: dict[int, list[str]] = {}
     """Node -> the VMs that may move from there."""
-    domains: dict[tuple[int, int], list[Spot]] = field(default_factory=dict)
-    at: dict[tuple[int, int], Spot] = field(default_factory=dict)
+    domains: dict[tuple[int, int], list[Spot]] = {}
+    at: dict[tuple[int, int], Spot] = {}
 
     @property
     def movable(self) -> tuple[str, ...]:

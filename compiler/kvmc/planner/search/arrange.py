@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from kvmc.planner.search.completion import Effort, complete
 from kvmc.planner.search.growth import grow
@@ -22,8 +24,7 @@ _GATHERING = 4_000
 """Steps for keeping VMs together that no rule binds."""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """The VMs to be placed together, and how large each is taken to be."""
 
     problem: Problem

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from kvmc.planner.problem import MIXED, OPEN, OWN, CoreClass
 from kvmc.planner.search.after import after_joining
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
     from kvmc.planner.search.chains import Drawn
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seats:
+class Seats(Struct, frozen=True, kw_only=True):
     """The CPUs of one VM: one for each dedicated vCPU, and those of its isolated threads."""
 
     vcpus: dict[int, int]

@@ -11,9 +11,10 @@ of core types that contain a set, as what is taken from any core may be taken fr
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from kvmc.planner.problem import FRESH
 from kvmc.planner.search.crowd import Crowd
@@ -39,8 +40,7 @@ State = tuple[tuple[int, ...], tuple[tuple[int, ...], ...]]
 """A node in numbers, and each of its bins."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Task:
+class _Task(Struct, frozen=True):
     piece: Piece
     needs: Vector
     """At its fewest cores; memory and the like after the cores where bound."""
@@ -54,8 +54,7 @@ class _Task:
     """Whether no other piece of its VM was placed before."""
 
 
-@dataclass(slots=True)
-class _Place:
+class _Place(Struct):
     """A node: what is on it so far."""
 
     used: list[int]
@@ -69,9 +68,9 @@ class _Place:
     paired: int = 0
     idle: int = 0
     """Cores with one free thread that nobody here can use."""
-    bends: dict[Vector, int] = field(default_factory=dict)
+    bends: dict[Vector, int] = {}
     """Change -> steps by which pieces here may be bent."""
-    bin_bends: dict[Vector, int] = field(default_factory=dict)
+    bin_bends: dict[Vector, int] = {}
     """The same for pieces that a rule keeps within a cache."""
     left: Vector = ()
     """What is left of each union for those that nothing binds."""
@@ -81,7 +80,7 @@ class _Place:
     """By which change, and by how many steps, pieces here must be bent at the least."""
     over: int = 0
     state: State = ((), ())
-    vms: set[int] = field(default_factory=set)
+    vms: set[int] = set()
 
 
 class Search:

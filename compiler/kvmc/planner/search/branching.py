@@ -11,8 +11,10 @@ First all VMs are asked for; only where that is impossible, or not found, may VM
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from kvmc.planner.memory import book_unbound
 from kvmc.planner.problem import Cost, Solution
@@ -36,8 +38,7 @@ class _Exhausted(Exception):  # noqa: N818 (it ends a search, it is no error)
     """The effort bound is hit."""
 
 
-@dataclass(slots=True)
-class _Run:
+class _Run(Struct):
     """The state of one search: the best plan so far and what was seen."""
 
     problem: Problem
@@ -47,7 +48,7 @@ class _Run:
     """Sets of nodes that were looked at for a part of a VM."""
     limit: int = 0
     best: tuple[Cost, tuple[VmPlacement | None, ...], State] | None = None
-    seen: dict[object, Cost] = field(default_factory=dict)
+    seen: dict[object, Cost] = {}
     least: tuple[Cost, ...] = ()
 
     def visit(

@@ -10,9 +10,10 @@ largest VM left. A VM with several cells offers each node one of them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import gcd
 from typing import TYPE_CHECKING, NamedTuple
+
+from msgspec import Struct
 
 from kvmc.planner.search.packing import Home, may_fit, needs_of, size_of
 from kvmc.planner.search.repair import repair
@@ -59,8 +60,7 @@ class _Part(NamedTuple):
     """Its place in the table of sums."""
 
 
-@dataclass(slots=True)
-class _Slot:
+class _Slot(Struct):
     """A VM with the pieces that still need a node; a node takes at most one of them."""
 
     pieces: list[Piece]
@@ -70,8 +70,7 @@ class _Slot:
     parts: list[_Part]
 
 
-@dataclass(slots=True)
-class _Table:
+class _Table(Struct):
     """How sums in up to two dimensions are written as one number."""
 
     dims: tuple[int, ...]
@@ -88,8 +87,7 @@ class _Table:
         )
 
 
-@dataclass(slots=True)
-class Effort:
+class Effort(Struct):
     """Steps left to take."""
 
     left: int
@@ -168,8 +166,7 @@ def _table(board: Board, nodes: Sequence[int], pieces: Sequence[Piece]) -> _Tabl
     return _Table(tuple(dims), tuple(units), tuple(strides), others)
 
 
-@dataclass(slots=True)
-class _Run:
+class _Run(Struct):
     """One try, with a limit to the fills of a node that are followed up."""
 
     board: Board

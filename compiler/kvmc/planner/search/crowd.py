@@ -8,8 +8,9 @@ siblings, and each split is one more sibling shared.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from kvmc.planner.problem import FRESH
 
@@ -25,8 +26,7 @@ _PAIR = 2
 """Threads of a core with plain hyperthreading."""
 
 
-@dataclass(slots=True)
-class _Ask:
+class _Ask(Struct):
     """What the pieces of a node, or those that nothing binds, ask for."""
 
     stiff: int = 0
@@ -37,17 +37,16 @@ class _Ask:
     """vCPUs that go anywhere."""
 
 
-@dataclass(slots=True)
-class Crowd:
+class Crowd(Struct):
     """The cores of each node, and what each piece asks for."""
 
     problem: Problem
     cores: Sequence[int]
     """Bin -> cores that nobody is on."""
     pieces: Sequence[Piece]
-    whole: list[int] = field(default_factory=list)
+    whole: list[int] = []
     """Node -> cores with two free threads or more."""
-    half: list[int] = field(default_factory=list)
+    half: list[int] = []
     lacking: int = 0
     """Cores wished for less cores there; negative where some are left."""
 

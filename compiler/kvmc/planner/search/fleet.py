@@ -7,9 +7,11 @@ below, and a plan that meets it needs no improving.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from kvmc.planner.search.arrange import Request, arrange, at_best, at_least
 from kvmc.planner.search.completion import Effort
@@ -84,8 +86,7 @@ def plan_fleet(problem: Problem) -> Solution:
     return found
 
 
-@dataclass(frozen=True)
-class _View:
+class _View(Struct, frozen=True, dict=True):
     """A problem in the packer's terms, worked out when they are asked for."""
 
     problem: Problem
@@ -119,8 +120,7 @@ def _place(
     return best.table, best.none or best.table is not None
 
 
-@dataclass(slots=True)
-class _Best:
+class _Best(Struct):
     """The best seats so far."""
 
     table: Table | None = None

@@ -7,8 +7,9 @@ are alike: of those the last by name are left out first.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
+
+from msgspec import Struct
 
 from kvmc.planner.search.outcome import shared_siblings
 from kvmc.planner.search.subsets import Kind, Sets
@@ -44,8 +45,7 @@ class Trials(NamedTuple):
     """Returns the steps that are left."""
 
 
-@dataclass(slots=True)
-class _Best:
+class _Best(Struct):
     """The best seats so far."""
 
     proven: bool

@@ -8,8 +8,9 @@ completion takes over.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
+
+from msgspec import Struct
 
 from kvmc.planner.search.supply import PLENTY
 
@@ -31,8 +32,7 @@ class Home(NamedTuple):
     """What it takes of the node: by rule where bound, else by wish as far as it fits."""
 
 
-@dataclass(slots=True)
-class Board:
+class Board(Struct):
     """What is left while pieces are set down."""
 
     problem: Problem
@@ -43,10 +43,10 @@ class Board:
     """Node -> its bins that are part of a level 3 cache."""
     weights: list[float]
     """How much one unit of each dimension counts."""
-    homes: dict[tuple[int, int], Home] = field(default_factory=dict)
-    used: dict[int, list[int]] = field(default_factory=dict)
+    homes: dict[tuple[int, int], Home] = {}
+    used: dict[int, list[int]] = {}
     """VM -> nodes that its bound pieces are on."""
-    slacks: dict[int, float] = field(default_factory=dict)
+    slacks: dict[int, float] = {}
     """Node -> all that is left of it, weighted; absent where that is to be worked out anew."""
 
     def slack(self, node: int) -> float:

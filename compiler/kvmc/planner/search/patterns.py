@@ -11,9 +11,11 @@ The picture, for one group of 3 units of 2 threads on two nodes with two caches 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TYPE_CHECKING, NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from kvmc.planner.problem import (
     GroupPlacement,
@@ -44,8 +46,7 @@ class Way(NamedTuple):
     placement: VmPlacement
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Partial:
+class _Partial(Struct, frozen=True, kw_only=True):
     """A VM with its first groups placed."""
 
     state: State

@@ -7,8 +7,9 @@ Toth, "Knapsack Problems", 1990, chapter 8).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
+
+from msgspec import Struct
 
 from kvmc.planner.search.supply import takes
 
@@ -29,8 +30,7 @@ class Choice(NamedTuple):
     """How many units, that is cores."""
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(Struct, frozen=True):
     """One group of one VM."""
 
     vm: int
@@ -52,8 +52,7 @@ class Piece:
 _Choices = tuple[tuple[Choice, ...], Choice, tuple[Choice, ...]]
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(Struct, frozen=True):
     """Everything one VM asks for."""
 
     vm: int

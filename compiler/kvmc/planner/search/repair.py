@@ -8,8 +8,9 @@ nothing. Fleets that fill a host to the last core are what it is for.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from kvmc.planner.search.packing import Home, needs_of, size_of
 from kvmc.planner.search.supply import PLENTY
@@ -29,8 +30,7 @@ Move = tuple[int, int, int]
 """(piece, node, piece that comes back or -1)."""
 
 
-@dataclass(slots=True)
-class _Mess:
+class _Mess(Struct):
     """Pieces on nodes that may overflow."""
 
     needs: list[Vector]
@@ -41,7 +41,7 @@ class _Mess:
     at: list[int]
     on: dict[int, list[int]]
     """Node -> its pieces."""
-    rests: dict[int, int] = field(default_factory=dict)
+    rests: dict[int, int] = {}
 
     def overflow(self, node: int, change: Vector | None = None) -> float:
         """Return how far a node is overfull, with something more (or less) on it."""

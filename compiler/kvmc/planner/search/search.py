@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from kvmc.planner.search.branching import search_exactly
 from kvmc.planner.search.fleet import plan_fleet

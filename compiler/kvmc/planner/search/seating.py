@@ -6,9 +6,10 @@ node alone is spread over few that are near each other.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from itertools import combinations
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from kvmc.planner.search.stock import Stock, Taken
 
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
     from kvmc.planner.search.pieces import Piece
 
 
-@dataclass(slots=True)
-class Seat:
+class Seat(Struct):
     """The cores of one piece; group -1 are a VM's isolated threads."""
 
     piece: Piece
@@ -34,8 +34,7 @@ class Seat:
     taken: list[Taken]
 
 
-@dataclass(slots=True)
-class Table:
+class Table(Struct):
     """Who sits where so far."""
 
     problem: Problem
@@ -45,7 +44,7 @@ class Table:
     extra: dict[int, tuple[tuple[int, int], ...]]
     """VM -> (width, cores) for its isolated threads."""
     join_first: bool
-    seats: list[Seat] = field(default_factory=list)
+    seats: list[Seat] = []
 
 
 def table_of(

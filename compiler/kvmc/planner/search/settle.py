@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from kvmc.planner.problem import FRESH
 from kvmc.planner.search.arrange import seats
@@ -36,8 +38,7 @@ def balanced(request: Request, floor: int, best: int, inside: int) -> tuple[Tabl
     return settler.table, search.proves
 
 
-@dataclass(slots=True)
-class _Settler:
+class _Settler(Struct):
     """Turns spots into seats and keeps the best."""
 
     request: Request

@@ -7,9 +7,10 @@ cores of some type are lacking, then wherever they leave fewer siblings shared.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -72,8 +73,7 @@ def closed(above: Sequence[Sequence[int]], left: Sequence[int]) -> Vector:
     return tuple([min([left[v] for v in containing]) for containing in above])
 
 
-@dataclass(slots=True)
-class _Target:
+class _Target(Struct):
     """Pieces with the same room that are bent in the same way."""
 
     node: int
@@ -85,8 +85,7 @@ class _Target:
     steps: int = 0
 
 
-@dataclass(slots=True)
-class _Room:
+class _Room(Struct):
     """What is left while pieces are bent."""
 
     above: list[list[int]]
@@ -156,8 +155,7 @@ class _Room:
             self.left[target.node] = now if now is not None else self.left[target.node]
 
 
-@dataclass(frozen=True, slots=True)
-class Sizing:
+class Sizing(Struct, frozen=True):
     """What is to be cut, once the spots of all bound pieces are known."""
 
     problem: Problem

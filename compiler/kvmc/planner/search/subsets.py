@@ -6,9 +6,10 @@ search for sets short (G. B. Dantzig, "Discrete-variable extremum problems", 195
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -30,8 +31,7 @@ class Kind(NamedTuple):
     """Cores with which it shares nothing."""
 
 
-@dataclass(slots=True)
-class Sets:
+class Sets(Struct):
     """Sets of VMs that, left out, free what is lacking in the sums."""
 
     kinds: Sequence[Kind]

@@ -10,8 +10,9 @@ and floating vCPUs are the rest. On a plain host there is a single union: all co
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from kvmc.planner.problem import FRESH
 
@@ -30,8 +31,7 @@ Kind = tuple[int, int, bool]
 """(view, unit width, may join used cores)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Supply:
+class Supply(Struct, frozen=True):
     """The dimensions and what each bin and node has of them."""
 
     types: dict[tuple[tuple[int, ...], int], int]

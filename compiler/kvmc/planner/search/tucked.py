@@ -7,8 +7,9 @@ enough; where there are not, it is asked again with the threads counted as vCPUs
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from kvmc.planner.candidates import widest_core
 from kvmc.planner.cuts import all_cuts

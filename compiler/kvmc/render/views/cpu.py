@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from kvmc.render.views.attributes import attributes
 
@@ -13,24 +14,21 @@ if TYPE_CHECKING:
     from kvmc.spec.model import Cell, Cpu, Topology, Vm
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelView:
+class ModelView(Struct, frozen=True, kw_only=True):
     """<model>: without a name where only a fallback is asked of host-model."""
 
     name: str | None
     attributes: Attributes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CellView:
+class CellView(Struct, frozen=True, kw_only=True):
     """<cell>: `distances` holds the attributes of each <sibling>."""
 
     attributes: Attributes
     distances: tuple[Attributes, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CpuView:
+class CpuView(Struct, frozen=True, kw_only=True):
     """<cpu>; `models` and `caches` hold one or none."""
 
     attributes: Attributes

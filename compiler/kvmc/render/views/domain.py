@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from kvmc.render.views.cpu import cpu_view
 from kvmc.render.views.machine import features_view, machine_view
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
     from kvmc.render.views.vcpu import CputuneView, VcpuView
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DomainView:
+class DomainView(Struct, frozen=True, kw_only=True):
     """One <domain>; memory in KiB."""
 
     name: str

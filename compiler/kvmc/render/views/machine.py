@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from string import ascii_lowercase
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from kvmc.render.views.attributes import attributes
 
@@ -19,8 +20,7 @@ XAPIC_VCPUS = 255
 """Above this libvirt wants an IOMMU with extended interrupt mode (qemuValidateDomainDef)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FeaturesView:
+class FeaturesView(Struct, frozen=True, kw_only=True):
     """<features>: empty elements, the states below <kvm>, and elements with attributes."""
 
     flags: tuple[str, ...]
@@ -33,8 +33,7 @@ class FeaturesView:
         return bool(self.flags or self.kvm or self.others)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DiskView:
+class DiskView(Struct, frozen=True, kw_only=True):
     """A virtio <disk> on a file."""
 
     driver: Attributes
@@ -42,16 +41,14 @@ class DiskView:
     target: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SerialView:
+class SerialView(Struct, frozen=True, kw_only=True):
     """<serial> and the <console> on it; `sources` holds one path or none."""
 
     type: str
     sources: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MachineView:
+class MachineView(Struct, frozen=True, kw_only=True):
     """<os> and <devices>."""
 
     type: str

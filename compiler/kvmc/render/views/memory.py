@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from kvmc.cpuset import CpuSet
 from kvmc.render.views.attributes import attributes
@@ -14,8 +15,7 @@ if TYPE_CHECKING:
     from kvmc.spec.model import Vm
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BackingView:
+class BackingView(Struct, frozen=True, kw_only=True):
     """<memoryBacking>: pages of <hugepages>, empty elements, and elements with attributes."""
 
     pages: tuple[Attributes, ...]
@@ -28,8 +28,7 @@ class BackingView:
         return bool(self.pages or self.flags or self.modes)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NumatuneView:
+class NumatuneView(Struct, frozen=True, kw_only=True):
     """<numatune>: at most one <memory>, and a <memnode> for each bound cell."""
 
     memory: tuple[Attributes, ...]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from kvmc.cpuset import union
 from kvmc.render.views.attributes import attributes
@@ -14,16 +15,14 @@ if TYPE_CHECKING:
     from kvmc.spec.model import Tune, Vm
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VcpuView:
+class VcpuView(Struct, frozen=True, kw_only=True):
     """<vcpu>: the text is the ceiling, `current` is there only where fewer are there at boot."""
 
     ceiling: int
     attributes: Attributes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CputuneView:
+class CputuneView(Struct, frozen=True, kw_only=True):
     """<cputune>, in libvirt's order; `present` is whether there is anything to print."""
 
     limits: tuple[tuple[str, int], ...]

@@ -6,9 +6,10 @@ rows of equal length, and boxes of one level stand side by side as far as the pa
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,8 +33,7 @@ _FIRST_SQUARE = 0x2E80
 """From CJK radicals on."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spot:
+class Spot(Struct, frozen=True, kw_only=True):
     """A rectangle on the page, and what is drawn there."""
 
     x: float
@@ -43,8 +43,7 @@ class Spot:
     what: Box | Core | Cpu
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Block:
+class Block(Struct, frozen=True, kw_only=True):
     """Something with a size whose spots are relative to its corner."""
 
     width: float

@@ -6,8 +6,9 @@ writers' business.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from kvmc.cpuset import EMPTY, CpuSet
 
@@ -15,8 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cpu:
+class Cpu(Struct, frozen=True, kw_only=True):
     """One host CPU."""
 
     id: int
@@ -31,23 +31,20 @@ class Cpu:
     """What runs here, then where it stands; the first line begins with the CPU's number."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Core:
+class Core(Struct, frozen=True, kw_only=True):
     """Thread siblings, ascending."""
 
     cpus: tuple[Cpu, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Share:
+class Share(Struct, frozen=True, kw_only=True):
     """Memory of one VM on one node."""
 
     tenant: int
     kib: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Memory:
+class Memory(Struct, frozen=True, kw_only=True):
     """A node's memory, and what VMs have bound of it."""
 
     node: int
@@ -61,8 +58,7 @@ class Memory:
         return sum(share.kib for share in self.shares)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Box:
+class Box(Struct, frozen=True, kw_only=True):
     """A package, node or cache with what it holds; "" as label: nothing is known to name."""
 
     level: str
@@ -85,8 +81,7 @@ class Box:
         yield from (cpu for core in self.cores for cpu in core.cpus)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tenant:
+class Tenant(Struct, frozen=True, kw_only=True):
     """A VM that is placed on the host; `number` is its place in `Picture.tenants`."""
 
     number: int
@@ -105,8 +100,7 @@ class Tenant:
     """The CPUs of a VM that only the lock knows of: which thread has which is not known."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(Struct, frozen=True, kw_only=True):
     """A line of the legend."""
 
     look: str
@@ -115,16 +109,14 @@ class Entry:
     tenant: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
+class Table(Struct, frozen=True, kw_only=True):
     """Totals, a row a node."""
 
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Picture:
+class Picture(Struct, frozen=True, kw_only=True):
     """One host."""
 
     name: str

@@ -7,13 +7,12 @@ CPU. Contrast of text is at least 4.5 to 1 (WCAG 2.1, 1.4.3); tests hold it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from kvmc.report.marks import Use
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class Look(Struct, frozen=True, kw_only=True):
     """How a CPU of one use is drawn."""
 
     fill: str

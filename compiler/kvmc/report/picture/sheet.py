@@ -6,8 +6,9 @@ forbids those, so that nothing from a spec can ever become style.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from kvmc.report.picture.palette import (
     DARK_LOOKS,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from kvmc.cpuset import EMPTY, CpuSet
 from kvmc.report.marks import Use, letters_of
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
     from kvmc.report.marks import Mark
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Visitor:
+class Visitor(Struct, frozen=True, kw_only=True):
     """A thread of a VM that may run on a CPU."""
 
     tenant: int

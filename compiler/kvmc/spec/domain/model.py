@@ -6,8 +6,10 @@ formatdomain.html; src/conf/domain_conf.c, cpu_conf.c and numa_conf.c where that
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from kvmc.cpuset import CpuSet
 from kvmc.units import format_kib
@@ -29,8 +31,7 @@ HOST_DEFAULT_PAGE = 0
 """Stands for <hugepages/> without a size: the host's default huge page."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Binding:
+class Binding(Struct, frozen=True, kw_only=True):
     """Memory of the domain, or of one cell, on host nodes; `nodes` None: wherever there is room."""
 
     mode: NumaMode | None = None
@@ -39,8 +40,7 @@ class Binding:
     """Whether numad chooses the nodes."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Domain:
+class Domain(Struct, frozen=True, kw_only=True):
     """The part of a domain that kvmc owns. CPU sets None: any CPU of the host."""
 
     name: str
@@ -91,8 +91,7 @@ class Domain:
     machine: DomainMachine
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DomainMachine:
+class DomainMachine(Struct, frozen=True, kw_only=True):
     """The part that a minimal machine can spell; a base has all of it."""
 
     type: str | None = None
@@ -128,11 +127,11 @@ def changes(before: Domain, after: Domain) -> Iterator[str]:
         if one != other:
             yield f"{label}{_values(name, one, other)}"
     old, new = _meant(before), _meant(after)
-    for field in fields(Domain):
-        one, other = getattr(old, field.name), getattr(new, field.name)
-        if field.name != "machine" and one != other:
-            label = _LABELS.get(field.name, field.name)
-            yield f"{label}{_values(field.name, one, other)}"
+    for field in Domain.__struct_fields__:
+        one, other = getattr(old, field), getattr(new, field)
+        if field != "machine" and one != other:
+            label = _LABELS.get(field, field)
+            yield f"{label}{_values(field, one, other)}"
 
 
 def _meant(domain: Domain) -> Domain:
