@@ -104,19 +104,21 @@ def _task(
     vms: Mapping[str, Vm], host: Host | None, lock: Lock | None, wishes: Wishes
 ) -> Outcome[_Task]:
     """Return what is to be planned; no value where the lock cannot be built upon."""
-    from kvmc.planner.locking.checks import check_lock, check_undeclared
-
     held = list(lock.held) if lock else []
     if wishes.whole:
         held = [line for line in held if line.name in vms]
     if wishes.replan:
         held = [line for line in held if line.name not in vms]
     elif lock is not None and host is not None:
+        from kvmc.planner.locking.checks import check_lock
+
         wrong = check_lock(replace(lock, held=tuple(held)), host, tuple(vms.values()))
         if wrong:
             return Outcome(None, wrong)
     domains = wishes.undeclared.get(host.name, ()) if host else ()
-    if host is not None:
+    if host is not None and domains:
+        from kvmc.planner.locking.checks import check_undeclared
+
         clash = tuple(check_undeclared(held, domains, host, lock.place if lock else None))
         if clash:
             return Outcome(None, clash)

@@ -18,8 +18,6 @@ from kvmc.planner.manual import check_memory, check_numbers, check_share
 from kvmc.planner.memory import book_unbound
 from kvmc.planner.model import HostPlan, Unplaced, VmPlan
 from kvmc.planner.notices import notices
-from kvmc.planner.refusals.moves import fewest_moves
-from kvmc.planner.refusals.refusal import refuse
 from kvmc.planner.search.assign import assign
 from kvmc.planner.search.search import search
 from kvmc.planner.search.setup import problem_of
@@ -64,8 +62,12 @@ def plan_host(vms: Sequence[Vm], host: Host | None, held: Sequence[Held] = ()) -
     placed = [(vm, plans[vm.name]) for vm in ordered if vm.name in plans]
     _verify(host, placed)
     missing = [vm for vm in fleet.sound if vm.name not in plans]
-    movers = _movers(ordered, fleet, held, missing) if missing else ()
-    refused = refuse(host, missing, _claims(fleet, placed, missing), solution, movers)
+    refused: list[tuple[Unplaced, Diagnostic]] = []
+    if missing:
+        from kvmc.planner.refusals.refusal import refuse  # most fleets fit, and need none of it
+
+        movers = _movers(ordered, fleet, held, missing)
+        refused = refuse(host, missing, _claims(fleet, placed, missing), solution, movers)
     unplaced = [u for u, _ in refused]
     unplaced += [
         Unplaced(name=name, reason=found[0].message, proven=True)
@@ -99,8 +101,6 @@ def _claims(
     fleet: _Fleet, placed: Sequence[tuple[Vm, VmPlan]], missing: Sequence[Vm]
 ) -> list[Claim]:
     """Return what everyone holds; the numbers of a VM without a place hold all the same."""
-    if not missing:
-        return []
     pinned = [(vm, plan) for vm, plan in placed if vm.pin.strategy != "none"]
     fresh = [hold(vm, plan).claim() for vm, plan in pinned if vm.name not in fleet.kept]
     return [*fleet.claims.values(), *fresh, *(claim_of(vm) for vm in missing if names_cpus(vm))]
@@ -110,6 +110,8 @@ def _movers(
     vms: Sequence[Vm], fleet: _Fleet, held: Sequence[Held], missing: Sequence[Vm]
 ) -> tuple[str, ...]:
     """Return the fewest kept VMs that, if they may move, make room for all; () if none found."""
+    from kvmc.planner.refusals.moves import fewest_moves
+
     if not fleet.kept:
         return ()
     everyone = _problem(replace(fleet, kept={}))

@@ -44,6 +44,8 @@ def _environment() -> Environment:
     from jinja2 import Environment, FunctionLoader, StrictUndefined
     from markupsafe import Markup
 
+    from kvmc.render.compiled import compiled_templates
+
     def finalize(value: object) -> Markup:
         # autoescape alone would write &#39; where libvirt writes &apos;, and keep raw newlines
         return value if isinstance(value, Markup) else Markup(escape(value))  # noqa: S704
@@ -60,6 +62,7 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
         loader=FunctionLoader(template_text),
         finalize=finalize,
+        bytecode_cache=compiled_templates(),
         optimized=False,  # which would take a quarter of compiling, to find constants
     )
     environment.filters["attributes"] = attributes

@@ -6,9 +6,6 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from kvmc.planner.search.branching import search_exactly
-from kvmc.planner.search.fleet import plan_fleet
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -63,13 +60,20 @@ def _only(problem: Problem, numbers: Sequence[int]) -> Problem:
 
 
 def _search(problem: Problem) -> Solution:
+    # imported when needed: the one is half of the planner, and small fleets do without it
     if not _is_small(problem):
+        from kvmc.planner.search.fleet import plan_fleet
+
         return plan_fleet(problem)
+    from kvmc.planner.search.branching import search_exactly
+
     tiny = sum(problem.start.cores.values()) <= _FEW_CORES
     steps = problem.budget if tiny else min(problem.budget, _STEPS)
     exact = search_exactly(replace(problem, budget=steps))
     if exact.complete:
         return exact
+    from kvmc.planner.search.fleet import plan_fleet
+
     packed = plan_fleet(problem)
     return min(exact, packed, key=lambda one: one.cost)
 
