@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
+
+from msgspec import json
 
 from kvmc.cpuset import CpuSetError
 from kvmc.diagnostics import Outcome, Place, error
@@ -60,7 +61,7 @@ def fields_of(document: Document, kind: str) -> Outcome[dict[str, Any]]:
 
 @cache
 def _quick(kind: str) -> Judge:
-    return judge_of(json.loads(schema_text(kind)))
+    return judge_of(json.decode(schema_text(kind)))
 
 
 def _check(kind: str, data: dict[str, Any]) -> tuple[dict[str, Any], Iterator[Problem]]:
@@ -84,4 +85,4 @@ def _validator(kind: str) -> Validator:
     strict: type[Validator] = extend(  # type: ignore[no-untyped-call]
         Draft7Validator, type_checker=types
     )
-    return strict(json.loads(schema_text(kind)), format_checker=formats)
+    return strict(json.decode(schema_text(kind)), format_checker=formats)
