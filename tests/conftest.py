@@ -22,6 +22,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    os.environ["XDG_CACHE_HOME"] = tempfile.gettempdir() + "/nowhere"  # none but a test's own
     config.addinivalue_line("markers", "xdist_group(name): tests that one worker runs together")
     if config.getoption("--update-golden") and os.environ.get("CI"):
         raise pytest.UsageError("--update-golden would make every golden pass; CI must not use it")
