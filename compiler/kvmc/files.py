@@ -27,6 +27,8 @@ _SUFFIXES = (".yaml", ".yml")
 _HOME_FOLDERS = ("hosts", "vms")
 _PATIENCE_MS = 1000
 _AT_ONCE = 64 * 1024
+_BOM = rb"(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)?"
+_FIRST_KEY = rb"(?:\A" + _BOM + rb"""|[\r\n])(?:---\s+)?(?:\{\s*)?["']?kvmc["']?\s*:"""
 _MAX_READ = 4 * 1024 * 1024 + 1
 """One byte more than the source stage accepts, so that it can say that a file is too large."""
 
@@ -190,7 +192,20 @@ def _is_ours(searched: str) -> Callable[[str], bool]:
 
 
 def _says_kvmc(text: Text) -> bool:
-    return text.content.startswith(b"kvmc:") or b"\nkvmc:" in text.content
+    """Whether a file means to be kvmc's: as YAML with or without a BOM, as JSON, or in UTF-16.
+
+    What is passed over here is passed over in silence, and others may get the CPUs of a VM that
+    nobody plans.
+    """
+    content = text.content
+    if content.startswith(b"kvmc:") or b"\nkvmc:" in content:
+        return True
+    plain = content.replace(b"\0", b"")
+    if b"kvmc" not in plain:
+        return False
+    import re  # most files were told apart above
+
+    return re.search(_FIRST_KEY, plain) is not None
 
 
 def _real_path() -> Callable[[str], str]:

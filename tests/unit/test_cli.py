@@ -51,6 +51,14 @@ def test_usage_errors_are_2_and_say_why_on_stderr(arguments: tuple[str, ...]) ->
     assert ran.err
 
 
+def test_the_package_runs_as_a_module() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-m", "kvmc", "nosuch"], capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 2
+    assert ran.stderr.startswith("usage: kvmc ")
+
+
 @pytest.mark.parametrize(
     ("command", "options"),
     [

@@ -35,6 +35,34 @@ def test_a_tidy_path_is_what_pathlib_makes_of_it(path: str) -> None:
     assert files.tidy(path) == str(Path(path))
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"kvmc: v1\n",
+        b"\xef\xbb\xbfkvmc: v1\n",
+        b"# a VM\rkvmc: v1\r",
+        b"--- {kvmc: v1}\n",
+        b"---\n'kvmc' : v1\n",
+        b'{\n  "kvmc": "v1"\n}\n',
+        "kvmc: v1\n".encode("utf-16"),
+        "kvmc: v1\n".encode("utf-16-be"),
+    ],
+)
+def test_a_file_outside_of_vms_and_hosts_is_read_in_whatever_form_it_says_kvmc(
+    content: bytes,
+) -> None:
+    Path("a.yaml").write_bytes(content)
+    assert _names() == ["a.yaml"]
+
+
+@pytest.mark.parametrize(
+    "text", ["services:\n  kvmc: {image: x}\n", "# kvmc: v1\n", "name: kvmc: v1\n", "xkvmc: v1\n"]
+)
+def test_a_file_of_others_that_only_mentions_kvmc_is_passed_over(text: str) -> None:
+    _put("a.yaml", text=text)
+    assert _names() == []
+
+
 def test_a_folder_is_searched_to_the_bottom_and_sorted() -> None:
     _put("b.yaml", "a.yml", "vms/deep/c.yaml", "readme.md", "d.json")
     assert _names() == ["a.yml", "b.yaml", "vms/deep/c.yaml"]

@@ -248,6 +248,14 @@ CODES: tuple[Code, ...] = (
         "them.",
     ),
     Code(
+        "KV347",
+        "more shares than cgroup v2 takes",
+        "With cgroup v1 shares go from 2 to 262144 and 1024 is usual. With cgroup v2, which "
+        "distributions have had since about 2021, libvirt writes the same number into cpu.weight, "
+        "which ends at 10000 and where 100 is usual: a VM with more does not start. Only the ratio "
+        "between VMs counts, so lower all of them alike. `kvmc run` converts, and is not affected.",
+    ),
+    Code(
         "KV351",
         "name refused",
         "libvirt refuses names that are blank or hold a '/'. kvmc also writes a file of that "

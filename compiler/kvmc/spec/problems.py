@@ -46,6 +46,8 @@ class Problem(Protocol):
 
 _HEADER = ("kvmc", "kind")
 _SHORT_SIZE = re.compile(r"([1-9][0-9]*)\s*([kmgt])(i?b)?\Z", re.IGNORECASE)
+_MOST_DIGITS = 15
+"""Of a size; see units.SIZE_PATTERN."""
 
 
 def translate(problem: Problem, root: Place, schema: dict[str, Any]) -> Iterator[Diagnostic]:
@@ -148,6 +150,8 @@ def _size(problem: Problem, place: Place) -> Iterator[Diagnostic]:
     short = _SHORT_SIZE.match(value) if isinstance(value, str) else None
     if isinstance(value, int) and not isinstance(value, bool):
         units = f"add a unit, e.g. {value}GiB; {units}"
+    elif short and len(short[1]) > _MOST_DIGITS:
+        units = f"a size has {_MOST_DIGITS} digits at most; look at the unit"
     elif short:
         units = f"did you mean {short[1]}{short[2].upper()}iB? {units}"
     else:

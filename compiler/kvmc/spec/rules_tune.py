@@ -1,11 +1,11 @@
-"""Rules of `tune:`, KV341-KV346. Source: libvirt formatdomain.html, "CPU Tuning"."""
+"""Rules of `tune:`, KV341-KV347. Source: libvirt formatdomain.html, "CPU Tuning"."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from kvmc.cpuset import EMPTY, CpuSet
-from kvmc.diagnostics import error
+from kvmc.diagnostics import error, warning
 from kvmc.spec.phrases import vcpus
 
 if TYPE_CHECKING:
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 _MIN_QUOTA = 1000
 """Microseconds; the kernel's smallest CFS quota."""
+
+_MAX_WEIGHT = 10_000
+"""The kernel's highest cpu.weight, which is what libvirt makes of shares with cgroup v2."""
 
 
 def scheduler_beyond_max(vm: Vm) -> Iterator[Diagnostic]:
@@ -93,6 +96,18 @@ def scheduler_of_nothing(vm: Vm) -> Iterator[Diagnostic]:
             )
 
 
+def shares_above_weight(vm: Vm) -> Iterator[Diagnostic]:
+    """KV347: libvirt writes shares into cpu.weight as they are, where the host has cgroup v2."""
+    if vm.tune.shares is not None and vm.tune.shares > _MAX_WEIGHT:
+        yield warning(
+            "KV347",
+            f"{vm.tune.shares} shares are more than cgroup v2 takes: {_MAX_WEIGHT} is the most",
+            vm.place.at("tune", "shares"),
+            hint="libvirt would not start it on a host with cgroup v2; lower the shares of all VMs "
+            "alike, only their ratio counts",
+        )
+
+
 def _entry(vm: Vm, index: int, field: str) -> Place:
     return vm.place.at("tune", "scheduler", index, field)
 
@@ -104,4 +119,5 @@ RULES = (
     priority_needless,
     quota_too_small,
     scheduler_of_nothing,
+    shares_above_weight,
 )

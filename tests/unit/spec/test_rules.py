@@ -37,7 +37,7 @@ FINE = [
         "cpu: {count: 4}\ntune: {quota: 1000, scheduler: [{vcpus: 0, policy: rr, priority: 99}, "
         "{vcpus: 1-3, policy: idle}]}"
     ),
-    "cpu: {count: 4}\ntune: {quota: -1}",
+    "cpu: {count: 4}\ntune: {quota: -1, shares: 10000}",
     "cpu: {count: 4}\nbase: base.xml",
     "cpu: {count: 4}\npin: {strategy: dedicated}\nfeatures: {kvm_hint_dedicated: true}",
     MANUAL + "{0: 1, 1: 2}}\nfeatures: {kvm_hint_dedicated: true}",
@@ -94,6 +94,7 @@ WRONG = [
     ("KV344", "cpu: {count: 4}\ntune: {scheduler: [{policy: idle, priority: 9}]}"),
     ("KV345", "cpu: {count: 4}\ntune: {quota: 999}"),
     ("KV346", "cpu: {count: 4}\ntune: {scheduler: [{vcpus: [], policy: idle}]}"),
+    ("KV347", "cpu: {count: 4}\ntune: {shares: 10001}"),
     ("KV352", "cpu: {count: 4}\nbase: b.xml\ntype: kvm"),
     ("KV353", MANUAL + "{0: 1, 1: 1}}\nfeatures: {kvm_hint_dedicated: true}"),
     ("KV353", ("cpu: {count: 4}\npin: {strategy: mixed, vcpus: 1-3}\n"

@@ -197,6 +197,7 @@ def test_a_bad_cpu_set_is_said_once(pin: str, pointer: str, message: str) -> Non
         ("32", "add a unit, e.g. 32GiB; units are"),
         ("32G", "did you mean 32GiB? units are"),
         ("32 gb", "did you mean 32GiB? units are"),
+        ("9999999999999999GiB", "a size has 15 digits at most; look at the unit"),
         ("much", "write a whole number and a unit, e.g. 32GiB; units are"),
         ("010", "YAML 1.1 reads 010 as 8"),
         ('"32GiB\\n"', "write a whole number and a unit"),
