@@ -23,8 +23,8 @@ def caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def in_a_new_run() -> str:
-    anew = reload(printing)
-    return anew.print_template("qemu/command.sh.j2", folder="1<2", lines=["a"])
+    reload(printing)
+    return printing.print_template("qemu/command.sh.j2", folder="1<2", lines=["a"])
 
 
 def test_the_second_run_compiles_nothing(caches: Path, monkeypatch: pytest.MonkeyPatch) -> None:
