@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kvmc.cores import in_turns
-from kvmc.diagnostics import Diagnostic, Outcome, error
+from kvmc.diagnostics import Diagnostic, Outcome, error, warning
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -47,7 +47,19 @@ def by_home(
             diagnostics += [] if first is vm else [_twice(vm, first, home.value)]
         elif not home.diagnostics:
             undecided.append(vm)
+        if hosts and home.value == "" and vm.pin.strategy == "manual":
+            diagnostics.append(_unguarded(vm, hosts))
     return groups, undecided, diagnostics
+
+
+def _unguarded(vm: Vm, hosts: Mapping[str, Host]) -> Diagnostic:
+    """Return the warning for pins that count on no host, so that a plan may give them away."""
+    return warning(
+        "KV464",
+        f"{vm.name} is pinned by number and names no host: other VMs may get its CPUs",
+        vm.place.at("pin", "map"),
+        hint=f"say `host: {min(hosts)}` in the spec, or --host; then nobody else gets them",
+    )
 
 
 def _twice(vm: Vm, other: Vm, host: str) -> Diagnostic:

@@ -106,4 +106,13 @@ CODES: tuple[Code, ...] = (
         "host and for the same user. None is. If it was killed, the next kvmc apply takes back "
         "what it had done.",
     ),
+    Code(
+        "KV713",
+        "the host has another name",
+        "The specs are planned for one host, and libvirt's machine calls itself something else, "
+        "with or without its domain. Perhaps the description in hosts/ was given a name of its "
+        "own. But perhaps it is another machine: then the pins are not its CPU numbers, and the "
+        "domains may soon exist twice. --host NAME says that it is the one that is meant; with "
+        "--strict nothing is applied.",
+    ),
 )

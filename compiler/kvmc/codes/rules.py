@@ -256,6 +256,14 @@ CODES: tuple[Code, ...] = (
         "between VMs counts, so lower all of them alike. `kvmc run` converts, and is not affected.",
     ),
     Code(
+        "KV348",
+        "real-time class without a CPU of its own",
+        "fifo and rr go before every ordinary thread of their CPU. A vCPU that floats on shared "
+        "CPUs (strategy none, shared, the floating ones of mixed, manual pins to several CPUs) "
+        "with such a class starves the host's own work and other VMs there as soon as its guest "
+        "is busy, QEMU's own threads included. Give real-time vCPUs host CPUs of their own.",
+    ),
+    Code(
         "KV351",
         "name refused",
         "libvirt refuses names that are blank or hold a '/'. kvmc also writes a file of that "

@@ -32,4 +32,12 @@ CODES: tuple[Code, ...] = (
         "probed and the plan is for it. Write `kvmc host probe -o hosts/NAME.yaml` to keep the "
         "description, with your policy in it, beside the specs.",
     ),
+    Code(
+        "KV464",
+        "pinned by number, on no host",
+        "With strategy manual a VM needs no host: its pins are taken as they are. But there are "
+        "hosts in hosts/, whose plans do not know of this VM, so they may give its CPUs "
+        "to others, and nothing checks that the pins are right for the machine it will run on. "
+        "With `host: NAME` in the spec, or --host, its CPUs are its own.",
+    ),
 )

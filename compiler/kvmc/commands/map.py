@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from kvmc.host.model import Host
     from kvmc.pipeline import Planned
     from kvmc.planner.model import HostPlan
+    from kvmc.report.picture.memory import Asked
     from kvmc.report.picture.model import Cpu, Picture
+    from kvmc.spec.model import Vm
 
     _Drawn = Sequence[tuple[Host, HostPlan | None]]
 
@@ -97,10 +99,19 @@ def _compose(hosts: _Drawn, planned: Planned) -> tuple[Picture, ...]:
         compose(
             host,
             plan,
-            {vm.name: vm.memory_kib for (name, _), vm in planned.vms.items() if name == host.name},
+            {vm.name: _asked(vm) for (name, _), vm in planned.vms.items() if name == host.name},
         )
         for host, plan in hosts
     )
+
+
+def _asked(vm: Vm) -> Asked:
+    from kvmc.report.picture.memory import Asked
+
+    paged = [i for i, cell in enumerate(vm.numa.cells) if cell.hugepages_kib]
+    if not vm.numa.cells and vm.memory_backing.hugepages_kib:
+        paged = [0]
+    return Asked(vm.memory_kib, paged)
 
 
 def _text(hosts: _Drawn, pictures: Sequence[Picture], view: View) -> str:

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from kvmc import pipeline
 from kvmc.commands import inputs
 from kvmc.commands.result import Failure
+from kvmc.diagnostics import warning
 
 if TYPE_CHECKING:
     import argparse
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from kvmc.apply.model import HostIdentity
     from kvmc.commands.inputs import Inputs
+    from kvmc.diagnostics import Diagnostic
     from kvmc.render.model import Job
 
 SYSTEM = "qemu:///system"
@@ -51,6 +53,25 @@ def place(options: argparse.Namespace) -> Placed:
     return Placed(inputs=read, jobs=pipeline.jobs(planned, bases), planned=planned)
 
 
+def another_name(placed: Placed, host: HostIdentity) -> tuple[Diagnostic, ...]:
+    """Return a warning where the one host that was planned has another name than this connection.
+
+    The pins may be another machine's CPU numbers, and where the two are alike no look shows it.
+    --host says that it is the one that is meant, by whatever name.
+    """
+    names = sorted({name for name, _ in placed.jobs if name is not None})
+    if placed.inputs.forced is not None or not names or _called(host) & set(names):
+        return ()
+    text = f"{host.uri} calls itself {host.hostname}, and the specs are for {', '.join(names)}"
+    hint = f"--host {names[0]} says that it is that one"
+    return (warning("KV713", text, hint=hint),)
+
+
+def _called(host: HostIdentity) -> set[str]:
+    """Return the names a host goes by: libvirt's, with or without its domain."""
+    return {host.hostname, host.hostname.partition(".")[0]}
+
+
 def jobs_on(placed: Placed, host: HostIdentity) -> tuple[Job, ...]:
     """Return the jobs that are this connection's: its host's, and those that fit any host.
 
@@ -58,7 +79,7 @@ def jobs_on(placed: Placed, host: HostIdentity) -> tuple[Job, ...]:
     domain; where the specs plan one host only, that is the one. Raises Failure(2) otherwise.
     """
     names = {name for name, _ in placed.jobs if name is not None}
-    mine = names & {host.hostname, host.hostname.partition(".")[0]}
+    mine = names & _called(host)
     if len(names) > 1 and not mine:
         raise Failure(
             2,
@@ -69,7 +90,7 @@ def jobs_on(placed: Placed, host: HostIdentity) -> tuple[Job, ...]:
 
 
 def _chosen(placed: Placed, names: set[str], host: HostIdentity) -> Iterator[Job]:
-    known = names | {host.hostname, host.hostname.partition(".")[0]}
+    known = names | _called(host)
     for name, job in placed.jobs:
         # a VM that needs no host may still say which one it is for, but --host wins
         says = job.vm.host if placed.inputs.forced is None else None

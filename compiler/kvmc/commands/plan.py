@@ -35,7 +35,9 @@ def _drawn(planned: Planned, view: View) -> str:
     for plan in planned.plan.hosts:
         if plan.host is not None:
             parts.append(draw(plan.host, plan, view.style, view.width))
-        parts.append(to_text(plan, view.style))
+        of_none = plan.host is None and len(planned.plan.hosts) > 1
+        title = f"{view.style.paint('on no host', '1')}\n" if of_none else ""
+        parts.append(title + to_text(plan, view.style, view.room))
     return "\n".join(part for part in parts if part)
 
 
@@ -46,7 +48,12 @@ def _explained(planned: Planned, name: str, view: View) -> str:
     if name not in known:
         raise Failure(2, f"no VM {name} was planned; there are: {', '.join(known) or 'none'}")
     return "\n".join(
-        explain_vm(plan, planned.vms[plan.host.name if plan.host else None, name], view.style)
+        explain_vm(
+            plan,
+            planned.vms[plan.host.name if plan.host else None, name],
+            view.style,
+            view.room,
+        )
         for plan in planned.plan.hosts
         if (plan.host.name if plan.host else None, name) in planned.vms
     )

@@ -34,6 +34,13 @@ class View(NamedTuple):
 
         return shutil.get_terminal_size((100, 24)).columns
 
+    @property
+    def room(self) -> int | None:
+        """Columns that tables are folded to; None where it is no terminal."""
+        import sys
+
+        return self.width if sys.stdout is not None and sys.stdout.isatty() else None
+
 
 class Result(Struct, frozen=True, kw_only=True):
     """The outcome of a command; diagnostics are located and sorted."""

@@ -58,6 +58,7 @@ class Session:
         self._placed = read
         self._uri = uri
         self._writer = writer
+        self._named = placed.another_name(read, host)
         self._jobs = placed.jobs_on(read, host)
         self._folder = journal.host_folder(host)
         self._recovered: tuple[Done, ...] = ()
@@ -100,7 +101,7 @@ class Session:
             extra += remarks.waiting(sight.diffs)
             return self._result(sight, extra=extra, said=f"{said}nothing to do\n")
         say(self._shown(sight))
-        if not self._options.yes and not agreed(f"\n{receipt.summary(sight.works)}: do it?"):
+        if not self._options.yes and not agreed(self._question(sight)):
             return self._result(sight, said="nothing was changed\n", differs=True)
         again = self._look()
         if replace(again, diagnostics=()) != replace(sight, diagnostics=()):
@@ -203,7 +204,8 @@ class Session:
             for one in diffs
         )
         todo = tuple(work for work in works if does_something(work))
-        return _Sight(online=seen.online, diffs=diffs, works=todo, diagnostics=found.diagnostics)
+        said = (*self._named, *found.diagnostics)
+        return _Sight(online=seen.online, diffs=diffs, works=todo, diagnostics=said)
 
     def _lock(self) -> tuple[str, tuple[Diagnostic, ...]]:
         """Write the lock of this host: what runs there now is where it stays."""
@@ -218,6 +220,10 @@ class Session:
         kept = tuple(d for d in read.diagnostics if d.code != "KV527")
         self._placed = replace(self._placed, inputs=replace(read, diagnostics=kept))
         return said, failed
+
+    def _question(self, sight: _Sight) -> str:
+        doubts = "".join(f"{doubt.message}\n" for doubt in self._named)
+        return f"\n{doubts}{receipt.summary(sight.works)}: do it?"
 
     def _shown(self, sight: _Sight) -> str:
         return receipt.announcement(sight.diffs, {work.name: work for work in sight.works})

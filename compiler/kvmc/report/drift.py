@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from kvmc.apply.compare_kernel import scheduler_text
 from kvmc.apply.model import Label
 from kvmc.apply.verify import masks, who
-from kvmc.report.plan import table
 from kvmc.report.style import printable
+from kvmc.report.table import table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

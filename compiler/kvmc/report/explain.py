@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kvmc.cpuset import CpuSet
-from kvmc.report.plan import table
 from kvmc.report.style import printable
+from kvmc.report.table import table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _HEAD = ("vCPU", "CPU", "core", "siblings", "node", "L3", "why")
 
 
-def explain_vm(plan: HostPlan, vm: Vm, style: Style) -> str:
+def explain_vm(plan: HostPlan, vm: Vm, style: Style, room: int | None = None) -> str:
     """Return the explanation of one VM's place, or of why it has none."""
     placed = next((p for p in plan.vms if p.name == vm.name), None)
     if placed is None:
@@ -35,7 +35,7 @@ def explain_vm(plan: HostPlan, vm: Vm, style: Style) -> str:
         )
     ]
     rows = [_row(plan, placed, pin) for pin in placed.vcpus]
-    lines += table(_HEAD, rows, style)
+    lines += table(_HEAD, rows, style, room)
     lines += [f"  {text}" for text in _rest(plan.host, vm, placed)]
     return "\n".join(lines) + "\n"
 

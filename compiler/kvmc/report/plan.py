@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from kvmc.cpuset import union
 from kvmc.report.style import printable
+from kvmc.report.table import table
 from kvmc.units import format_kib
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from kvmc.cpuset import CpuSet
     from kvmc.planner.model import HostPlan, Plan, VcpuPin, VmPlan
@@ -83,25 +84,19 @@ def _vm_json(vm: VmPlan, file: str | None) -> dict[str, Any]:
     }
 
 
-def to_text(plan: HostPlan, style: Style) -> str:
-    """Return one line a VM: its vCPUs, their host CPUs, nodes, emulator and I/O threads."""
+def to_text(plan: HostPlan, style: Style, room: int | None = None) -> str:
+    """Return one line a VM: its vCPUs, their host CPUs, nodes, emulator and I/O threads.
+
+    `room` is the width of the terminal; a line of CPUs that is longer is folded.
+    """
     rows = [_row(vm) for vm in plan.vms]
     head = ("VM", "vCPUs", "topology", "host CPUs", "memory", "emulator", "I/O threads")
-    lines = table(head, rows, style) if rows else []
+    lines = table(head, rows, style, room) if rows else []
     for left in plan.unplaced:
         lines.append(
             f"{style.paint('not placed', '1;31')} {printable(left.name)}: {printable(left.reason)}"
         )
     return "".join(f"{line}\n" for line in lines)
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[str]], style: Style) -> list[str]:
-    """Return aligned lines, two spaces between columns; columns empty in every row are left out."""
-    used = [i for i in range(len(head)) if any(row[i] for row in rows)]
-    widths = {i: max(len(head[i]), *(len(row[i]) for row in rows)) for i in used}
-    lines = ["  ".join(head[i].ljust(widths[i]) for i in used).rstrip()]
-    body = ["  ".join(row[i].ljust(widths[i]) for i in used).rstrip() for row in rows]
-    return [style.paint(lines[0], "1"), *body]
 
 
 def _row(vm: VmPlan) -> tuple[str, ...]:

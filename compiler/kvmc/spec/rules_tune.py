@@ -1,4 +1,4 @@
-"""Rules of `tune:`, KV341-KV347. Source: libvirt formatdomain.html, "CPU Tuning"."""
+"""Rules of `tune:`, KV341-KV348. Source: libvirt formatdomain.html, "CPU Tuning"."""
 
 from __future__ import annotations
 
@@ -108,6 +108,30 @@ def shares_above_weight(vm: Vm) -> Iterator[Diagnostic]:
         )
 
 
+def realtime_floats(vm: Vm) -> Iterator[Diagnostic]:
+    """KV348: a real-time thread starves whatever else its CPU has (libvirt kbase/kvm-realtime)."""
+    for index, entry in enumerate(vm.tune.scheduler):
+        if entry.realtime and (floating := entry.vcpus - _alone(vm)):
+            yield warning(
+                "KV348",
+                f"policy {entry.policy} for {vcpus(floating)}, without a host CPU of "
+                f"{'its' if len(floating) == 1 else 'their'} own",
+                _entry(vm, index, "policy"),
+                hint="a busy guest would starve the host and other VMs there; dedicate the vCPUs, "
+                "or name only dedicated ones in `vcpus`",
+            )
+
+
+def _alone(vm: Vm) -> CpuSet:
+    """Return the vCPUs that have a host CPU of their own, whatever else floats there."""
+    pin = vm.pin
+    if pin.strategy == "dedicated":
+        return CpuSet(range(vm.cpu.max))
+    if pin.strategy == "manual":
+        return CpuSet(vcpu for vcpu, cpus in pin.map if len(cpus) == 1)
+    return pin.vcpus if pin.strategy == "mixed" and pin.vcpus is not None else EMPTY
+
+
 def _entry(vm: Vm, index: int, field: str) -> Place:
     return vm.place.at("tune", "scheduler", index, field)
 
@@ -120,4 +144,5 @@ RULES = (
     quota_too_small,
     scheduler_of_nothing,
     shares_above_weight,
+    realtime_floats,
 )

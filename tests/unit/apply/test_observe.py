@@ -12,7 +12,7 @@ from kvmc.apply.libvirt_driver import is_local, load_libvirt
 from kvmc.apply.model import HypervisorError
 from kvmc.apply.observe import not_seen, observe, occupied, with_kernel
 from kvmc.commands.inputs import Inputs
-from kvmc.commands.placed import Placed, jobs_on
+from kvmc.commands.placed import Placed, another_name, jobs_on
 from kvmc.commands.result import Failure
 from kvmc.cpuset import CpuSet
 from kvmc.intake import Repository
@@ -160,3 +160,11 @@ def test_a_host_that_no_spec_names_is_not_guessed() -> None:
     with pytest.raises(Failure, match=r"calls itself kvm-07.*kvm-08, kvm-09") as stopped:
         jobs_on(_placed(("kvm-08", "web"), ("kvm-09", "db")), LOCAL)
     assert stopped.value.code == 2
+
+
+def test_a_host_of_another_name_than_the_planned_one_is_doubted() -> None:
+    (doubt,) = another_name(_placed(("kvm-08", "web"), (None, "free")), LOCAL)
+    assert doubt.message.endswith("calls itself kvm-07, and the specs are for kvm-08")
+    assert not another_name(_placed(("kvm-08", "web"), forced="kvm-08"), LOCAL)
+    assert not another_name(_placed(("kvm-08", "web"), ("kvm-07", "db")), LOCAL)
+    assert not another_name(_placed((None, "free")), LOCAL)

@@ -10,12 +10,14 @@ from kvmc.cpuset import CpuSet
 from kvmc.host.model import Core, Host, Node
 from kvmc.planner.model import CellPlan, HostPlan, Unplaced
 from kvmc.report.picture.compose import compose
+from kvmc.report.picture.memory import Asked
 from tests.property.hosts import GIB, synthetic
 from tests.unit.report.plans import floating, iothread, plan, vm
 
 if TYPE_CHECKING:
     from kvmc.report.picture.model import Picture
 
+FULL_MEMORY = {"rt": Asked(4 * GIB), "web": Asked(GIB), "x-hand": Asked(GIB)}
 EVIL = "</script><img src=x onerror=\"document.title='owned'\">&'\\u0026]]>"
 
 
@@ -53,7 +55,7 @@ def full_plan(name: str = "db") -> HostPlan:
 
 
 def full(name: str = "db") -> Picture:
-    return compose(full_host(), full_plan(name), {"rt": 4 * GIB, "web": GIB, "x-hand": GIB})
+    return compose(full_host(), full_plan(name), FULL_MEMORY)
 
 
 def large() -> Picture:

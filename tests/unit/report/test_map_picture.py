@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kvmc.report.picture.compose import compose
-from kvmc.report.picture.memory import size_text
+from kvmc.report.picture.memory import Asked, size_text
 from kvmc.report.picture.palette import DARK_LOOKS, LOOKS, VM_LOOKS, contrast, vm_colour, vm_pattern
 from kvmc.report.picture.totals import to_text
 from tests.property.hosts import GIB, SHAPES, synthetic
-from tests.unit.report.hosts import ODD, full, full_host, full_plan
+from tests.unit.report.hosts import FULL_MEMORY, ODD, full, full_host, full_plan
 from tests.unit.report.plans import floating, plan
 
 if TYPE_CHECKING:
@@ -122,9 +122,26 @@ def test_memory_of_cells_and_of_vms_that_have_one_node() -> None:
     assert node1
     assert [(share.tenant, share.kib) for share in node0.shares] == [(0, 8 * GIB), (1, 4 * GIB)]
     assert node0.text == (
-        "64GiB · 12GiB bound · 52GiB left · x-hand: from nodes 0-1 · 4 x 1GiB pages"
+        "64GiB · 12GiB bound · 48GiB left · x-hand: from nodes 0-1 · 4 x 1GiB pages"
     )
     assert [(share.tenant, share.kib) for share in node1.shares] == [(0, 16 * GIB)]
+
+
+@pytest.mark.parametrize(
+    ("asked", "text"),
+    [
+        (Asked(4 * GIB), "64GiB · 12GiB bound · 48GiB left"),
+        (Asked(4 * GIB, [0]), "64GiB · 12GiB bound · 52GiB left"),
+        (Asked(52 * GIB), "64GiB · 60GiB bound · nothing left"),
+        (Asked(53 * GIB), "64GiB · 61GiB bound · 1GiB too much"),
+    ],
+)
+def test_what_is_left_is_outside_of_the_pools_of_huge_pages(asked: Asked, text: str) -> None:
+    """Four pages of 1GiB are taken from the 64GiB before any VM; those in them take no more."""
+    picture = compose(full_host(), full_plan(), {"rt": asked})
+    memory = picture.boxes[0].boxes[0].memory
+    assert memory
+    assert memory.text.startswith(text + " · ")
 
 
 @pytest.mark.parametrize(
@@ -179,7 +196,7 @@ def test_what_is_not_placed_is_said() -> None:
 
 
 def test_the_same_picture_twice() -> None:
-    assert full() == compose(full_host(), full_plan(), {"rt": 4 * GIB, "web": GIB, "x-hand": GIB})
+    assert full() == compose(full_host(), full_plan(), FULL_MEMORY)
 
 
 @pytest.mark.parametrize("look", [*LOOKS.values(), *DARK_LOOKS.values(), *VM_LOOKS])

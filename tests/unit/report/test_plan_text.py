@@ -6,8 +6,9 @@ import pytest
 
 from kvmc.cpuset import CpuSet
 from kvmc.planner.model import CellPlan, HostPlan, Unplaced, VcpuPin, VmPlan
-from kvmc.report.plan import pins_text, table, to_text
+from kvmc.report.plan import pins_text, to_text
 from kvmc.report.style import Style
+from kvmc.report.table import table
 from kvmc.spec.model import Topology
 from tests.unit.report.plans import floating, iothread, plan, vm
 
@@ -119,3 +120,29 @@ def test_a_table_without_rows_is_its_caller_s_affair_but_one_row_is_enough() -> 
 
 def test_names_never_steer_a_terminal() -> None:
     assert "\x1b" not in "".join(_row(vm("a\x1b[31m", "1")))
+
+
+WIDE = ("VM", "host CPUs", "I/O threads")
+WIDE_ROWS = [("db", "9+25 10+26 11+27 12+28", "9-11,25-27"), ("web", "(1,17)", "")]
+
+
+def test_a_table_that_fits_or_is_not_for_a_terminal_is_not_folded() -> None:
+    plain = table(WIDE, WIDE_ROWS, Style())
+    assert len(plain) == 3
+    assert table(WIDE, WIDE_ROWS, Style(), max(map(len, plain))) == plain
+
+
+@pytest.mark.parametrize("room", range(30, 40))
+def test_a_table_is_folded_to_its_room_and_keeps_every_word(room: int) -> None:
+    lines = table(WIDE, WIDE_ROWS, Style(), room)
+    assert max(map(len, lines)) <= room
+    assert lines[0].split() == ["VM", "host", "CPUs", "I/O", "threads"]
+    words = {word for row in WIDE_ROWS for cell in row for word in cell.split()}
+    column = lines[0].index("I/O")
+    assert {word for line in lines[1:] for word in line.split()} == words
+    assert all(line[column - 2 : column].isspace() for line in lines if len(line) >= column)
+
+
+def test_a_table_of_long_words_is_as_narrow_as_they_let_it() -> None:
+    assert table(("a",), [("1,2,3",), ("x" * 9,)], Style(), 4) == ["a", "1,2,3", "x" * 9]
+    assert table(("a",), [("1,2,3",), ("x,yz",)], Style(), 3) == ["a", "1,", "2,3", "x,", "yz"]

@@ -34,7 +34,8 @@ FINE = [
     MANUAL + "{0: 1-4, 1: 1-4}, emulator: 0}",
     "cpu: {count: 4}\niothreads: 1\npin: {strategy: dedicated, iothreads: isolate}",
     (
-        "cpu: {count: 4}\ntune: {quota: 1000, scheduler: [{vcpus: 0, policy: rr, priority: 99}, "
+        "cpu: {count: 4}\npin: {strategy: mixed, vcpus: 0}\n"
+        "tune: {quota: 1000, scheduler: [{vcpus: 0, policy: rr, priority: 99}, "
         "{vcpus: 1-3, policy: idle}]}"
     ),
     "cpu: {count: 4}\ntune: {quota: -1, shares: 10000}",
@@ -90,11 +91,15 @@ WRONG = [
     ("KV335", "cpu: {count: 4}\npin: {strategy: dedicated, iothreads: 3}"),
     ("KV341", "cpu: {count: 4}\ntune: {scheduler: [{vcpus: 4, policy: idle}]}"),
     ("KV342", "cpu: {count: 4}\ntune: {scheduler: [{policy: idle}, {policy: batch}]}"),
-    ("KV343", "cpu: {count: 4}\ntune: {scheduler: [{policy: rr}]}"),
+    ("KV343", "cpu: {count: 4}\npin: {strategy: dedicated}\ntune: {scheduler: [{policy: rr}]}"),
     ("KV344", "cpu: {count: 4}\ntune: {scheduler: [{policy: idle, priority: 9}]}"),
     ("KV345", "cpu: {count: 4}\ntune: {quota: 999}"),
     ("KV346", "cpu: {count: 4}\ntune: {scheduler: [{vcpus: [], policy: idle}]}"),
     ("KV347", "cpu: {count: 4}\ntune: {shares: 10001}"),
+    ("KV348", "cpu: {count: 4}\ntune: {scheduler: [{policy: rr, priority: 1}]}"),
+    ("KV348", ("cpu: {count: 4}\npin: {strategy: mixed, vcpus: 2-3}\n"
+     "tune: {scheduler: [{vcpus: 1-3, policy: fifo, priority: 1}]}")),
+    ("KV348", MANUAL + "{0: 1, 1: 2-3}}\ntune: {scheduler: [{policy: fifo, priority: 1}]}"),
     ("KV352", "cpu: {count: 4}\nbase: b.xml\ntype: kvm"),
     ("KV353", MANUAL + "{0: 1, 1: 1}}\nfeatures: {kvm_hint_dedicated: true}"),
     ("KV353", ("cpu: {count: 4}\npin: {strategy: mixed, vcpus: 1-3}\n"

@@ -21,12 +21,14 @@ if TYPE_CHECKING:
     from kvmc.host.model import Core as HostCore
     from kvmc.host.model import Host
     from kvmc.planner.model import HostPlan
+    from kvmc.report.picture.memory import Asked
 
 
-def compose(host: Host, plan: HostPlan | None, sizes: Mapping[str, int]) -> Picture:
-    """Return the picture of a host; `sizes` maps a VM to its memory in KiB (spec, not plan)."""
+def compose(host: Host, plan: HostPlan | None, asked: Mapping[str, Asked]) -> Picture:
+    """Return the picture of a host; `asked` maps a VM to its memory (spec, not plan)."""
     marks = marks_of(host, plan)
-    memories = memories_of(host, plan, sizes)
+    memories = memories_of(host, plan, asked)
+    sizes = {name: memory.kib for name, memory in asked.items()}
     facts = Facts(
         host=host,
         marks=marks,
