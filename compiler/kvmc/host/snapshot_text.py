@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import textwrap
 from typing import TYPE_CHECKING
 
 from kvmc.host.model import Policy
-from kvmc.source.ambiguity import ambiguity
-from kvmc.source.scalars import resolve
+from kvmc.source.quote import quote
 from kvmc.units import format_kib
 
 if TYPE_CHECKING:
@@ -20,7 +18,6 @@ if TYPE_CHECKING:
 _WIDTH = 100
 _GLUE = "\N{NO-BREAK SPACE}"
 """Stands for a space where a line must not be broken."""
-_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9()@.,_/+ -]*(?<! )")
 _DEFAULT = Policy()
 _GROUP_FIELDS = ("package", "die", "node", "l3", "kind")
 
@@ -35,10 +32,10 @@ def dump_host(host: Host, schema: str = "../schemas/host.json") -> str:
         f"# yaml-language-server: $schema={schema}",
         "kvmc: v1",
         "kind: host",
-        f"name: {_text(host.name)}",
+        f"name: {quote(host.name)}",
     ]
     lines += [
-        f"{name}: {_text(value)}"
+        f"{name}: {quote(value)}"
         for name, value in (("arch", host.arch), ("model", host.model))
         if value is not None
     ]
@@ -76,9 +73,9 @@ def _groups(cores: Iterable[Core]) -> Iterator[str]:
 
 
 def _host_model(given: HostModel) -> str:
-    fields = {"model": _text(given.model)}
+    fields = {"model": quote(given.model)}
     if given.features:
-        fields["features"] = _flow(((_text(n), p) for n, p in given.features), glue=" ")
+        fields["features"] = _flow(((quote(n), p) for n, p in given.features), glue=" ")
     return _filled(f"{given.type}: {_flow(fields.items(), glue=' ')}")
 
 
@@ -90,7 +87,7 @@ def _policy(policy: Policy) -> Iterator[str]:
         yield f"  dedicated: {_cpus(policy.dedicated)}"
     if policy.pools:
         yield "  pools:"
-        yield from (f"    {_text(owner)}: {_cpus(cpus)}" for owner, cpus in policy.pools)
+        yield from (f"    {quote(owner)}: {_cpus(cpus)}" for owner, cpus in policy.pools)
     if policy.overcommit != _DEFAULT.overcommit:
         yield f"  overcommit: {policy.overcommit}"
     if policy.core_sharing != _DEFAULT.core_sharing:
@@ -119,19 +116,3 @@ def _flow(pairs: Iterable[tuple[str, str]], glue: str = _GLUE) -> str:
 
 def _cpus(cpus: CpuSet) -> str:
     return f'"{cpus}"'
-
-
-def _text(text: str) -> str:
-    """Return a YAML scalar that every reader takes for this string."""
-    if _PLAIN.fullmatch(text) and resolve(text) == text and ambiguity(text) is None:
-        return text
-    return '"' + "".join(map(_escaped, text)) + '"'
-
-
-def _escaped(char: str) -> str:
-    if char in '"\\':
-        return "\\" + char
-    if char.isprintable():
-        return char
-    code = ord(char)
-    return f"\\U{code:08x}" if code > 0xFFFF else f"\\u{code:04x}"  # noqa: PLR2004 - end of \u

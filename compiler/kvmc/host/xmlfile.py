@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from kvmc.cpuset import MAX_CPU_ID, CpuSet, CpuSetError
 from kvmc.diagnostics import Outcome, Place, error
+from kvmc.source.xml import NotXmlError, mentions, read_xml
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
@@ -16,8 +17,6 @@ _NATURAL = re.compile(r"[0-9]{1,18}\Z")
 
 def parse_xml(xml: bytes, root: str, file: str, what: str) -> Outcome[_Element]:
     """Return the root element; KV401 not XML, KV402 another document, KV403 declares entities."""
-    from lxml import etree
-
     place = Place(file=file)
     refused = error(
         "KV403",
@@ -25,24 +24,13 @@ def parse_xml(xml: bytes, root: str, file: str, what: str) -> Outcome[_Element]:
         place,
         hint=f"{what} needs none: write it again",
     )
-    # Also in UTF-16 and UTF-32; other encodings show what they declare once they are parsed.
-    if b"<!ENTITY" in xml.replace(b"\0", b""):
+    # Other encodings show what they declare once they are parsed.
+    if mentions(xml, b"<!ENTITY"):
         return Outcome(None, (refused,))
-    parser = etree.XMLParser(
-        resolve_entities=False,
-        no_network=True,
-        load_dtd=False,
-        dtd_validation=False,
-        huge_tree=False,
-        remove_comments=True,
-        remove_pis=True,
-    )
     try:
-        element = etree.fromstring(xml, parser)
-    except (etree.XMLSyntaxError, ValueError) as problem:
-        return Outcome(
-            None, (error("KV401", f"not well-formed XML: {_first_line(problem)}", place),)
-        )
+        element = read_xml(xml)
+    except NotXmlError as problem:
+        return Outcome(None, (error("KV401", f"not well-formed XML: {problem}", place),))
     declared = element.getroottree().docinfo.internalDTD
     # lxml-stubs do not know the method
     if declared is not None and next(declared.iterentities(), None) is not None:  # type: ignore[union-attr]
@@ -60,10 +48,6 @@ def parse_xml(xml: bytes, root: str, file: str, what: str) -> Outcome[_Element]:
             ),
         )
     return Outcome(element)
-
-
-def _first_line(problem: Exception) -> str:
-    return (str(problem).splitlines() or ["empty file"])[0][:200]
 
 
 class XmlReader:

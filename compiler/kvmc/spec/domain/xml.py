@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from kvmc.cpuset import CpuSet, CpuSetError
 from kvmc.diagnostics import Outcome, Place, error
+from kvmc.source.xml import NotXmlError, mentions, read_xml
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
@@ -29,26 +30,15 @@ _INTEGER = re.compile(r"-?[0-9]{1,18}\Z")
 
 def parse_domain(xml: bytes, file: str) -> Outcome[_Element]:
     """Return <domain>; KV640 where it is no XML kvmc reads, KV641 another root, KV642 a DTD."""
-    from lxml import etree
-
     place = Place(file=file)
     if len(xml) > MAX_BYTES:
         message = f"the file has more than {MAX_BYTES} bytes: no domain XML"
         return Outcome(None, (error("KV640", message, place),))
-    parser = etree.XMLParser(
-        resolve_entities=False,
-        no_network=True,
-        load_dtd=False,
-        dtd_validation=False,
-        huge_tree=False,
-        remove_comments=True,
-        remove_pis=True,
-    )
     try:
-        root = None if _declares(xml) else etree.fromstring(xml, parser)
-    except (etree.XMLSyntaxError, ValueError) as problem:
+        root = None if mentions(xml, b"<!DOCTYPE", b"<!ENTITY") else read_xml(xml)
+    except NotXmlError as problem:
         # libxml2 ends with a name and a line of its own, which are said twice then.
-        reason = (str(problem).partition(" (<")[0].splitlines() or ["the file is empty"])[0][:200]
+        reason = str(problem).partition(" (<")[0]
         return Outcome(None, (error("KV640", f"not well-formed XML: {reason}", place),))
     if root is None or root.getroottree().docinfo.internalDTD is not None:
         hint = "remove the <!DOCTYPE ...>"
@@ -59,15 +49,6 @@ def parse_domain(xml: bytes, file: str) -> Outcome[_Element]:
         message = f"the root element is <{root.tag}>, not <domain>"
         return Outcome(None, (error("KV641", message, place, hint=hint),))
     return Outcome(root)
-
-
-def _declares(xml: bytes) -> bool:
-    """Whether a document type may be there, in any encoding of ASCII's characters.
-
-    A comment that mentions one is refused too: that does no harm, and reading it safely might.
-    """
-    ascii_only = xml.replace(b"\0", b"")
-    return b"<!DOCTYPE" in ascii_only or b"<!ENTITY" in ascii_only
 
 
 class Reader:
