@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from kvmc.apply import libvirt_writer
 from kvmc.apply.live import live_of
 from kvmc.apply.model import HypervisorError
+from kvmc.apply.steps import Live, Step, Work, digest
 from kvmc.commands import session
 from tests.support import fakehost
 from tests.support.hypervisor import name_of
@@ -22,7 +23,6 @@ from tests.support.hypervisor import name_of
 if TYPE_CHECKING:
     import pytest
 
-    from kvmc.apply.steps import Live, Step, Work
 
 HOST_FOLDER = "state/kvmc/hosts/kvm-07-qemu-system"
 PID = 4711
@@ -134,3 +134,18 @@ def leave_journal(folder: Path, works: tuple[Work, ...], *records: dict[str, Any
     state.mkdir(parents=True)
     lines = "".join(json.dumps(line) + "\n" for line in (header, *records))
     (state / "journal.jsonl").write_text(lines, "utf-8")
+
+
+def killed(folder: Path, *, live: bool = False) -> None:
+    """Write web's new definition and the journal of an apply that was killed behind it.
+
+    With `live` it was killed after its commit, else before.
+    """
+    old, new = domain("web", "0 1 2"), domain("web", "4 5 6")
+    had = Live(vcpus=2, vcpupins=((0, "0"), (1, "1"), (2, "2")), emulator="0-3")
+    steps = tuple(Step(kind="vcpupin", target=str(i), value=str(i + 4)) for i in range(3))
+    work = Work(name="web", uuid="u", old=old, new=new, live=had, steps=steps)
+    make(folder)
+    (folder / "libvirt" / "web.xml").write_text(new, "utf-8")
+    records: list[dict[str, Any]] = [{"defined": "web", "digest": digest(new)}, {"commit": True}]
+    leave_journal(folder, (work,), *records[: 1 + live])
