@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+from contextlib import suppress
 from io import TextIOWrapper
 from typing import TYPE_CHECKING, TextIO
 
@@ -36,6 +37,7 @@ _NOT_WRITTEN = "KV192"
 
 def run(argv: Sequence[str]) -> int:
     """Run one command and return its exit code; raises SystemExit(2) and KeyboardInterrupt."""
+    _open_what_is_closed()
     _never_fail_to_encode()
     return _run(arguments.parse(argv))
 
@@ -49,7 +51,7 @@ def _run(options: argparse.Namespace) -> int:
         code = _print(command.run(options, _view(options)), options)
         sys.stdout.flush()
     except Failure as failure:
-        sys.stderr.write(f"kvmc {options.command}: {failure}\n")
+        _tell(f"kvmc {options.command}: {failure}\n")
         return failure.code
     except BrokenPipeError:
         # The reader left (`| head`): close quietly, as any filter does.
@@ -57,7 +59,7 @@ def _run(options: argparse.Namespace) -> int:
         return WRONG
     except OSError as reason:
         # Files are read and written in files.py, which says what it could not; this is a stream.
-        sys.stderr.write(f"kvmc {options.command}: {(reason.strerror or str(reason)).lower()}\n")
+        _tell(f"kvmc {options.command}: {(reason.strerror or str(reason)).lower()}\n")
         return MACHINE
     except Exception as bug:
         if isinstance(bug.__cause__, KeyboardInterrupt):
@@ -66,9 +68,25 @@ def _run(options: argparse.Namespace) -> int:
             raise
         hint = "this is a bug in kvmc; run again with --debug to see where"
         found = error("KV900", f"{type(bug).__name__}: {bug}", hint=hint)
-        sys.stderr.write(report.to_text((found,), {}, _style(options, sys.stderr)))
+        _tell(report.to_text((found,), {}, _style(options, sys.stderr)))
         return BUG
     return code
+
+
+def _open_what_is_closed() -> None:
+    """Let a stream that the caller closed (`2>&-`) lead nowhere: Python has None for it.
+
+    Its number must not go to a file either: what a library prints would end up in that.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115 (no pathlib; lives on)
+
+
+def _tell(text: str) -> None:
+    """Write to stderr; where that fails the exit code has to do."""
+    with suppress(OSError):
+        sys.stderr.write(text)
 
 
 def _never_fail_to_encode() -> None:

@@ -42,7 +42,8 @@ def share_out(work: Callable[[Sequence[T]], R], items: Sequence[T], least: int) 
     parts = [items[start : start + size] for start in range(0, len(items), size)]
     forks: list[_Fork[R]] = []
     try:
-        forks.extend(_start(partial(work, part)) for part in parts[1:])
+        for part in parts[1:]:
+            forks.append(_start(partial(work, part), forks))
         results = [work(parts[0])]
         for fork, part in zip(forks, parts[1:], strict=True):
             done = fork.result()
@@ -68,7 +69,8 @@ def in_turns(
     turns = _Turns(len(items))
     forks: list[_Fork[dict[int, R]]] = []
     try:
-        forks.extend(_start(lambda: dict(turns.take(work, items))) for _ in range(count - 1))
+        for _ in range(count - 1):
+            forks.append(_start(lambda: dict(turns.take(work, items)), forks))
         found: dict[int, R] = {}
         for number, result in turns.take(work, items):
             found[number] = result
@@ -169,7 +171,12 @@ class _Fork(Struct, Generic[R]):
             os.waitpid(self.pid, 0)
 
 
-def _start(work: Callable[[], R]) -> _Fork[R]:
+def _start(work: Callable[[], R], before: Sequence[_Fork[R]]) -> _Fork[R]:
+    """Fork; only the parent may keep what the pipes are read from, those of forks `before` too.
+
+    A fork whose parent was killed would otherwise write to a full pipe that it holds open itself,
+    and wait without end.
+    """
     inside, outside = os.pipe()
     pid = os.fork()
     if pid:
@@ -179,6 +186,8 @@ def _start(work: Callable[[], R]) -> _Fork[R]:
     try:
         import pickle
 
+        for reader in (inside, *(fork.pipe for fork in before)):
+            os.close(reader)
         with os.fdopen(outside, "wb") as stream:
             stream.write(pickle.dumps(work(), protocol=5))
         status = 0

@@ -1,4 +1,4 @@
-"""Files at the edge: finding specs and host descriptions, reading, and writing atomically.
+"""Files at the edge: finding specs and host descriptions, and reading. `writing.py` writes.
 
 Finding and reading goes without pathlib: it takes a third of Python's own start to import, and ten
 times as long for a name.
@@ -10,9 +10,7 @@ import errno
 import os
 import stat
 import sys
-from contextlib import suppress
 from functools import cache
-from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
 
 from kvmc.diagnostics import Diagnostic, Outcome, Place, error
@@ -56,7 +54,7 @@ def read_inputs(paths: Sequence[str]) -> Outcome[tuple[Text, ...]]:
         for file in _files_of(searched):
             read = read_text(file)
             diagnostics += read.diagnostics
-            if read.value is not None and (ours(_folder_of(file)) or _says_kvmc(read.value)):
+            if read.value is not None and (ours(folder_of(file)) or _says_kvmc(read.value)):
                 texts.setdefault(real(file), read.value)
     return Outcome(tuple(sorted(texts.values(), key=lambda t: t.name)), tuple(diagnostics))
 
@@ -68,7 +66,8 @@ def tidy(path: str) -> str:
     return (root if root == "//" else root[:1]) + "/".join(parts) or "."
 
 
-def _folder_of(file: str) -> str:
+def folder_of(file: str) -> str:
+    """Return the folder of a file, `.` for one that is named alone."""
     return os.path.dirname(file) or "."
 
 
@@ -215,7 +214,7 @@ def _real_path() -> Callable[[str], str]:
     def real(file: str) -> str:
         if os.path.islink(file):
             return os.path.realpath(file)
-        return os.path.join(real_folder(_folder_of(file)), os.path.basename(file))
+        return os.path.join(real_folder(folder_of(file)), os.path.basename(file))
 
     return real
 
@@ -232,7 +231,7 @@ def host_files(first_path: str) -> tuple[str, ...]:
     it ends at the working directory, or one folder up, from vms/ to the hosts/ beside it.
     """
     start = "." if first_path == "-" else tidy(first_path)
-    base = start if os.path.isdir(start) else _folder_of(start)
+    base = start if os.path.isdir(start) else folder_of(start)
     if not os.path.isdir(base):
         return ()
     for folder in _upwards(base):
@@ -272,84 +271,12 @@ def read_base(spec_file: str, base: str) -> Outcome[bytes]:
     It is relative to the spec's folder, or where nothing is there to a folder above it, up to the
     repository's root, as hosts/ is.
     """
-    folder = "." if spec_file == "<stdin>" else _folder_of(spec_file)
+    folder = "." if spec_file == "<stdin>" else folder_of(spec_file)
     near = tidy(_within(folder, base))
     above = (tidy(_within(parent, base)) for parent in _upwards(folder))
     found = near if is_there(near) else next(filter(is_there, above), near)
     read = read_file(found, _MAX_READ)
     return Outcome(read.value.content if read.value else None, read.diagnostics)
-
-
-def write_atomically(target: StrPath, text: str, *, durable: bool = True) -> bool:
-    """Write the text, whole or not at all; return False where it already was the content.
-
-    Raises OSError. The temporary file stands beside the target, so that the rename is atomic.
-    `durable` waits for the disk, so that not even a power cut leaves the file empty; that takes
-    4 ms a file, and what can be built again does not need it.
-    """
-    content = text.encode()
-    path = tidy(os.fspath(target))
-    if os.path.basename(path) in ("", "."):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-    if _is_special(path):
-        return _write_into(path, content)
-    if _holds(path, content):
-        return False
-    if not os.path.isdir(_folder_of(path)):
-        os.makedirs(_folder_of(path), exist_ok=True)
-    handle, temporary = _beside(path)
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            if durable:
-                os.fsync(stream.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        with suppress(FileNotFoundError):
-            os.unlink(temporary)
-        raise
-    return True
-
-
-def _is_special(target: StrPath) -> bool:
-    """Whether a rename would do harm: a device, a pipe, or a name such as /dev/stdout."""
-    try:
-        mode = os.lstat(target).st_mode
-    except OSError:
-        return False
-    plain = stat.S_ISREG(mode) or stat.S_ISDIR(mode) or stat.S_ISLNK(mode)
-    return not plain or os.path.abspath(target).startswith("/dev/")
-
-
-def _write_into(target: str, content: bytes) -> bool:
-    """Write to a device or to a pipe that somebody reads; raises OSError."""
-    handle = os.open(target, os.O_WRONLY | os.O_NONBLOCK)
-    os.set_blocking(handle, True)
-    with os.fdopen(handle, "wb") as stream:
-        stream.write(content)
-    return True
-
-
-def _holds(path: str, content: bytes) -> bool:
-    """Whether a file has this content; raises OSError where it cannot be read."""
-    if not os.path.isfile(path):
-        return False
-    with open(path, "rb") as stream:
-        return stream.read() == content
-
-
-def _beside(target: str) -> tuple[int, str]:
-    """Create a new file beside the target, with the mode that the umask leaves.
-
-    No tempfile.mkstemp: it takes as long as all the rest of writing, for a mode to be changed.
-    """
-    folder, name = os.path.split(target)
-    for attempt in count():
-        path = os.path.join(folder, f".{name}.{os.getpid()}-{attempt}")
-        with suppress(FileExistsError):  # left by a process of this id that was killed
-            return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), path
-    raise AssertionError  # count() has no end
 
 
 def unique(texts: Iterable[Text]) -> tuple[Text, ...]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -55,3 +57,15 @@ def test_an_interrupt_while_the_parser_is_made(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(arguments, "parser", interrupted)
     assert cli.main(["check"]) == cli.INTERRUPTED
+
+
+@pytest.mark.parametrize(
+    ("streams", "code"),
+    [(">&-", 0), ("2>&-", 0), (">&- 2>&- <&-", 0), (">/dev/full", 4), ("2>/dev/full", 4)],
+)
+def test_streams_that_are_closed_or_full(streams: str, code: int) -> None:
+    with inside({"hosts/h.yaml": HOST % 1, "vms/web.yaml": VM}):
+        command = f"exec {sys.executable} -m kvmc plan {streams}"
+        run = subprocess.run(["sh", "-c", command], capture_output=True, check=False)
+        assert run.returncode == code, run.stderr.decode()
+        assert b"KV9" not in run.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -146,6 +147,28 @@ def _interrupted_here(_: int) -> None:
     if os.getpid() == PARENT:
         raise KeyboardInterrupt
     time.sleep(60)
+
+
+@pytest.mark.parametrize(
+    "call", ["share_out(lambda part: big(), range(9), 3)", "in_turns(big, range(3), 3, print)"]
+)
+def test_forks_end_when_their_parent_is_killed(call: str) -> None:
+    """Their results are larger than a pipe, so that they wait for somebody who reads."""
+    program = (
+        "import os, signal, time; from kvmc import cores; cores._workers = lambda most: 3\n"
+        "parent = os.getpid()\n"
+        "def big(*_):\n"
+        "    if os.getpid() == parent:\n"
+        "        time.sleep(0.3)\n"
+        "        os.kill(parent, signal.SIGKILL)\n"
+        "    return 'x' * 1_000_000\n"
+        f"cores.{call}"
+    )
+    # their end is seen by that of stdout, which they inherit
+    command = [sys.executable, "-c", program]
+    run = subprocess.run(command, capture_output=True, timeout=20, check=False)
+    assert run.returncode == -signal.SIGKILL
+    assert run.stderr == b""
 
 
 def test_an_interrupt_ends_the_forks_at_once() -> None:

@@ -1,9 +1,8 @@
-"""Finding inputs, and writing whole files or none."""
+"""Finding inputs, and reading them."""
 
 from __future__ import annotations
 
 import os
-import stat
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kvmc import files
-from kvmc.files import Text, host_files, read_inputs, unique, write_atomically
+from kvmc.files import Text, host_files, read_inputs, unique
 
 
 @pytest.fixture(autouse=True)
@@ -214,52 +213,3 @@ def test_a_base_is_beside_its_spec_and_not_where_one_stands() -> None:
     _put("vms/base/b.xml", text="<domain/>")
     assert files.read_base("vms/a.yaml", "base/b.xml").value == b"<domain/>"
     assert [d.code for d in files.read_base("<stdin>", "base/b.xml").diagnostics] == ["KV190"]
-
-
-def test_a_file_is_written_with_its_folders() -> None:
-    assert write_atomically(Path("a/b/c.xml"), "ä\n")
-    assert Path("a/b/c.xml").read_bytes() == "ä\n".encode()
-
-
-def test_a_file_that_would_not_change_is_not_touched() -> None:
-    write_atomically(Path("c.xml"), "same")
-    os.utime("c.xml", (1, 1))
-    inode = Path("c.xml").stat().st_ino
-    assert not write_atomically(Path("c.xml"), "same")
-    assert (Path("c.xml").stat().st_mtime, Path("c.xml").stat().st_ino) == (1, inode)
-
-
-def test_a_file_has_the_mode_that_the_umask_leaves() -> None:
-    before = os.umask(0o027)
-    try:
-        write_atomically(Path("c.xml"), "x")
-        assert stat.S_IMODE(Path("c.xml").stat().st_mode) == 0o640
-    finally:
-        assert os.umask(before) == 0o027
-
-
-def test_a_failure_leaves_the_old_file_and_no_crumbs(monkeypatch: pytest.MonkeyPatch) -> None:
-    write_atomically(Path("c.xml"), "old")
-
-    def full(_handle: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space"):
-        write_atomically(Path("c.xml"), "new")
-    assert Path("c.xml").read_text("utf-8") == "old"
-    assert os.listdir() == ["c.xml"]  # noqa: PTH208 - hidden files too
-
-
-def test_a_folder_in_the_way_is_the_systems_error() -> None:
-    Path("c.xml").mkdir()
-    with pytest.raises(OSError, match="directory"):
-        write_atomically(Path("c.xml"), "x")
-    assert os.listdir() == ["c.xml"]  # noqa: PTH208
-
-
-def test_what_a_killed_process_left_beside_is_in_nobodys_way() -> None:
-    Path(f".a.xml.{os.getpid()}-0").write_text("left", "utf-8")
-    assert write_atomically(Path("a.xml"), "new", durable=False)
-    assert Path("a.xml").read_text("utf-8") == "new"
-    assert sorted(os.listdir()) == [f".a.xml.{os.getpid()}-0", "a.xml"]  # noqa: PTH208 - hidden too

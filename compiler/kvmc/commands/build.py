@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -11,14 +12,16 @@ from msgspec.structs import replace
 from kvmc import files, pipeline
 from kvmc.commands import inputs
 from kvmc.commands.result import Failure
-from kvmc.diagnostics import Diagnostic, Place, error
+from kvmc.diagnostics import Diagnostic, Place, error, warning
 from kvmc.report.style import printable
+from kvmc.writing import write_atomically
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from kvmc.commands.result import Result, View
+    from kvmc.intake import Repository
     from kvmc.render.model import Artifact
 
 
@@ -54,6 +57,8 @@ def run(options: argparse.Namespace, _view: View) -> Result:
         if not failed:  # a lock that nothing was built from would be half of the work
             locked, failed = inputs.write_locks(read, planned, locked=options.locked)
             said += locked
+        if not failed and inputs.whole(options):
+            failed = tuple(_left_over(files.tidy(options.output), artifacts, read.repository))
         read = replace(read, diagnostics=tuple(d for d in read.diagnostics if d.code != "KV527"))
         return read.result(failed, document=_document(artifacts), said=said)
     text = "".join(artifact.text for artifact in artifacts)
@@ -78,12 +83,30 @@ def _write(folder: str, artifacts: Iterable[Artifact]) -> tuple[str, tuple[Diagn
             text = f"a link there leads out of {folder}, where nothing is written"
             return said, (error("KV192", text, Place(file=target)),)
         try:
-            changed = files.write_atomically(target, artifact.text, durable=False)
+            changed = write_atomically(target, artifact.text, durable=False)
         except OSError as reason:
             text = (reason.strerror or "cannot be written").lower()
             return said, (error("KV192", text, Place(file=target)),)
         said += f"{'wrote' if changed else 'unchanged'} {printable(target)}\n"
     return said, ()
+
+
+def _left_over(
+    folder: str, artifacts: Iterable[Artifact], repository: Repository
+) -> Iterator[Diagnostic]:
+    """KV193: artefacts of VMs that a host has no more, beside those that were written."""
+    written = {artifact.name for artifact in artifacts}
+    endings = tuple({os.path.splitext(name)[1] for name in written})
+    for host in sorted(host.name for host in repository.hosts):
+        with suppress(OSError):
+            for name in sorted(os.listdir(os.path.join(folder, host))):
+                if name.endswith(endings) and f"{host}/{name}" not in written:
+                    yield warning(
+                        "KV193",
+                        f"this is of an earlier build: no such VM is planned on {host}",
+                        Place(file=os.path.join(folder, host, name)),
+                        hint="remove it; others may have its CPUs by now",
+                    )
 
 
 def _within(inner: str, folder: str) -> bool:

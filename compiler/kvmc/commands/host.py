@@ -14,6 +14,7 @@ from kvmc.commands.inputs import stops
 from kvmc.commands.result import Failure, Result
 from kvmc.diagnostics import Diagnostic, Outcome, Place, error
 from kvmc.report.style import printable
+from kvmc.writing import write_atomically
 
 if TYPE_CHECKING:
     import argparse
@@ -129,7 +130,7 @@ def _with_their_words(text: str, host: Host, target: Path) -> str:
 
 def _write(target: Path, text: str) -> str:
     try:
-        changed = files.write_atomically(target, text)
+        changed = write_atomically(target, text)
     except OSError as reason:
         raise Failure(4, f"{target}: {(reason.strerror or 'cannot be written').lower()}") from None
     return f"{'wrote' if changed else 'unchanged'} {printable(str(target))}\n"
@@ -170,6 +171,7 @@ def _loaded(text: files.Text) -> Outcome[tuple[intake.Repository, Host]]:
     if any(d.is_error for d in found):
         return Outcome(None, found)
     if len(repository.hosts) != 1:
-        message = f"{len(repository.hosts)} host documents where one is wanted"
+        count = len(repository.hosts)
+        message = f"one host is wanted, and the file describes {count or 'none'}"
         return Outcome(None, (*found, error("KV191", message, Place(file=text.name))))
     return Outcome((repository, repository.hosts[0]), found)

@@ -14,6 +14,7 @@ from kvmc.commands.result import Failure, Result
 from kvmc.diagnostics import Diagnostic, Outcome, Place, Severity, note, warning
 from kvmc.render import xmltree
 from kvmc.report.style import printable
+from kvmc.writing import write_atomically
 
 if TYPE_CHECKING:
     import argparse
@@ -104,7 +105,7 @@ def _write(target: Path, text: str) -> str:
     if files.is_there(target) and (there is None or there.content != text.encode()):
         raise Failure(2, f"{target} is there already, and is not overwritten; name another file")
     try:
-        changed = files.write_atomically(target, text)
+        changed = write_atomically(target, text)
     except OSError as reason:
         raise Failure(4, f"{target}: {(reason.strerror or 'cannot be written').lower()}") from None
     return f"{'wrote' if changed else 'unchanged'} {printable(str(target))}\n"

@@ -12,6 +12,7 @@ from kvmc import files, intake, pipeline
 from kvmc.commands import starter
 from kvmc.commands.result import Failure, Result
 from kvmc.report.style import printable
+from kvmc.writing import write_atomically
 
 if TYPE_CHECKING:
     import argparse
@@ -77,7 +78,7 @@ def _write(target: Path, text: str, kept: bool) -> str:  # noqa: FBT001
     if kept:
         return f"kept {printable(str(target))}\n"
     try:
-        files.write_atomically(target, text)
+        write_atomically(target, text)
     except OSError as reason:
         raise Failure(4, f"{target}: {(reason.strerror or 'cannot be written').lower()}") from None
     return f"wrote {printable(str(target))}\n"

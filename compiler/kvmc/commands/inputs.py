@@ -196,6 +196,7 @@ def write_locks(
     """
     from kvmc.planner.locking.lock import dump_lock
     from kvmc.report.style import printable
+    from kvmc.writing import write_atomically
 
     said = ""
     for host in inputs.repository.hosts:
@@ -203,7 +204,7 @@ def write_locks(
         if path is None or locked or host.name not in planned.locks:
             continue
         try:
-            changed = files.write_atomically(path, dump_lock(planned.locks[host.name][0]))
+            changed = write_atomically(path, dump_lock(planned.locks[host.name][0]))
         except OSError as reason:
             text = (reason.strerror or "cannot be written").lower()
             return said, (error("KV192", text, Place(file=path)),)

@@ -11,6 +11,7 @@ from kvmc import files
 from kvmc.commands import inputs
 from kvmc.diagnostics import Diagnostic, Place, error
 from kvmc.report.style import printable
+from kvmc.writing import write_atomically
 
 if TYPE_CHECKING:
     import argparse
@@ -143,7 +144,7 @@ def _html(pictures: Sequence[Picture]) -> str:
 
 def _write(target: Path, text: str) -> tuple[str, tuple[Diagnostic, ...]]:
     try:
-        changed = files.write_atomically(target, text)
+        changed = write_atomically(target, text)
     except OSError as reason:
         words = (reason.strerror or "cannot be written").lower()
         return "", (error("KV192", words, Place(file=str(target))),)

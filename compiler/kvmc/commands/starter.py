@@ -119,7 +119,7 @@ repos:
 _README = """\
 # Virtual machines
 
-What each VM needs of CPUs and memory, in YAML for [kvmc](https://pypi.org/project/kvmc/).
+What each VM needs of CPUs and memory, in YAML for kvmc.
 
     hosts/NAME.yaml         a host: its facts, probed, and the policy, which is yours to write
     hosts/NAME.lock.yaml    who has which CPU; written by `kvmc lock`, reviewed, not edited

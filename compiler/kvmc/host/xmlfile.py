@@ -33,7 +33,7 @@ def parse_xml(xml: bytes, root: str, file: str, what: str) -> Outcome[_Element]:
         return Outcome(None, (error("KV401", f"not well-formed XML: {problem}", place),))
     declared = element.getroottree().docinfo.internalDTD
     # lxml-stubs do not know the method
-    if declared is not None and next(declared.iterentities(), None) is not None:  # type: ignore[union-attr]
+    if declared is not None and next(declared.iterentities(), None) is not None:  # type: ignore[attr-defined]
         return Outcome(None, (refused,))
     if element.tag != root:
         return Outcome(
