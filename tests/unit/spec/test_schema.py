@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -70,6 +71,14 @@ def test_every_example_and_default_is_valid(kind: str) -> None:
                 whole = {**field, "definitions": schema["definitions"]}
                 assert not list(Draft7Validator(whole).iter_errors(value)), (name, value)
     assert seen > 5
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "lock"])
+def test_every_number_has_both_bounds(kind: str) -> None:
+    text = json.dumps(_schema(kind))
+    numbers = [json.loads(one) for one in re.findall(r'\{[^{}]*"type": "integer"[^{}]*\}', text)]
+    assert numbers
+    assert [n for n in numbers if not {"minimum", "maximum"} <= n.keys()] == []
 
 
 def test_sizes_are_those_of_units() -> None:
@@ -238,3 +247,19 @@ def test_text_that_xml_cannot_carry() -> None:
     assert _messages(text) == [
         ("/boot/kernel", "'/a\\nb' holds a control character, which XML cannot carry")
     ]
+
+
+def test_of_many_problems_the_first_are_told_and_that_there_are_more() -> None:
+    text = SMALL + "cpu: {count: 1}\n" + "".join(f"k{n}: 1\n" for n in range(1500))
+    found = validate(document(text), "vm")
+    assert [d.message for d in found[:1000]] == [f"unknown field `k{n}`" for n in range(1000)]
+    assert [d.code for d in found[1000:]] == ["KV118"]
+
+
+def test_which_ones_are_told_does_not_depend_on_the_hashes_of_names() -> None:
+    lines = "".join(f"  vm{n}: {{}}\n" for n in range(900))
+    head = f'kvmc: v1\nkind: lock\nhost: h\nfingerprint: "sha256:{"0" * 64}"\nvms:\n'
+    found = validate(document(head + lines), "lock")
+    assert found[-1].code == "KV118"
+    told = list(dict.fromkeys(d.place.pointer for d in found[:-1] if d.place))
+    assert told == [f"/vms/vm{n}" for n in range(len(told))]
