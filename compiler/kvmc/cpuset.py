@@ -180,10 +180,27 @@ def _bits(mask: int) -> Iterator[int]:
 EMPTY = CpuSet()
 
 
-@lru_cache(maxsize=4096)
-def single(cpu: int) -> CpuSet:
-    """Return the set of one CPU; sets are immutable, so everyone may have the same."""
-    return from_mask(1 << cpu)
+class OneCpu(CpuSet):
+    """A set of one CPU that knows which: plans have thousands of them."""
+
+    __slots__ = ("cpu",)
+    cpu: Final[int]
+
+    def __init__(self, cpu: int) -> None:
+        self.mask = 1 << cpu  # type: ignore[misc]  # as in the class above
+        self.cpu = cpu
+
+
+class _Singles(dict[int, OneCpu]):
+    """CPU -> the set of it, made when it is first asked for."""
+
+    def __missing__(self, cpu: int) -> OneCpu:
+        self[cpu] = made = OneCpu(cpu)
+        return made
+
+
+single = _Singles().__getitem__
+"""Return the set of one CPU; sets are immutable, so everyone may have the same."""
 
 
 @lru_cache(maxsize=4096)

@@ -150,6 +150,7 @@ def _locked(
     task: _Task, bare: HostPlan, wishes: Wishes
 ) -> tuple[HostPlan, tuple[Lock, Changes] | None, tuple[Diagnostic, ...]]:
     """Return the plan with its host, the lock that it makes, and what there is to say of that."""
+    from kvmc.planner.housekeeping import nothing_left
     from kvmc.planner.locking.relock import mark_moved, relock, say_changes
 
     planned = replace(bare, host=task.host)
@@ -157,9 +158,9 @@ def _locked(
         return planned, None, ()
     after, changes = relock(planned, task.vms, task.lock, whole=wishes.whole)
     marked = mark_moved(planned, changes)
-    said: tuple[Diagnostic, ...] = ()
+    said = tuple(nothing_left(planned, task.vms))
     if task.host.place is not None:
-        said = tuple(say_changes(changes, marked, task.lock, task.vms, replan=wishes.replan))
+        said += tuple(say_changes(changes, marked, task.lock, task.vms, replan=wishes.replan))
     return marked, (after, changes), said
 
 
@@ -175,11 +176,12 @@ def jobs(
     found: list[tuple[str | None, Job]] = []
     for host in planned.plan.hosts:
         name = host.host.name if host.host else None
-        models = host.host.host_models if host.host else ()
+        models, arch = (host.host.host_models, host.host.arch) if host.host else ((), None)
         for placed in host.vms:
             vm = planned.vms[name, placed.name]
             base = bases.get((vm.place.file, vm.machine.base or ""))
-            found.append((name, Job(vm=vm, plan=placed, base=base, host_models=models)))
+            job = Job(vm=vm, plan=placed, base=base, host_models=models, arch=arch)
+            found.append((name, job))
     return tuple(found)
 
 

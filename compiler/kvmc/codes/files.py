@@ -25,6 +25,13 @@ CODES: tuple[Code, ...] = (
         "target and renamed, so the old content, if any, is still whole.",
     ),
     Code(
+        "KV193",
+        "left over from an earlier build",
+        "A host's folder below `build -o DIR` holds an artefact of a VM that is not planned on "
+        "that host any more. The lock has set its CPUs free, so others may have them by now, and "
+        "to define it would put two VMs on one CPU. kvmc removes no file; it is yours to remove.",
+    ),
+    Code(
         "KV900",
         "a bug in kvmc",
         "kvmc itself failed. Nothing was written. Run the command again with --debug to see the "

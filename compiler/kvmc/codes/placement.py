@@ -62,6 +62,14 @@ CODES: tuple[Code, ...] = (
         "single CPUs, and let emulator and I/O threads run on CPUs that are not isolated.",
     ),
     Code(
+        "KV509",
+        "nothing left for the host",
+        "Every CPU that the kernel gives to ordinary tasks is dedicated to a guest or belongs to a "
+        "pool. Interrupts, libvirtd, QEMU's own threads and the kernel then run on the guests' "
+        "CPUs, and take from them what was promised. Reserve a core in the host's policy: "
+        "`kvmc init` reserves the first one.",
+    ),
+    Code(
         "KV510",
         "CPU named by number cannot be used",
         "A `manual` pin, or an explicit CPU list of `emulator` or `iothreads`, names a CPU that is "

@@ -126,6 +126,11 @@ class Host(Described, frozen=True, kw_only=True, dict=True):
         return {cpu: core for core in self.cores for cpu in core.cpus}
 
     @cached_property
+    def home_of(self) -> dict[int, int]:
+        """Online CPU id -> the lowest CPU of its core."""
+        return {cpu: core.cpus[0] for core in self.cores for cpu in core.cpus}
+
+    @cached_property
     def node_cpus(self) -> dict[int, CpuSet]:
         """Node id -> its online CPUs, for every node, those without CPUs included."""
         sets = dict.fromkeys([node.id for node in self.nodes], EMPTY)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kvmc.cpuset import CpuSet
+from kvmc.planner.once import once
 
 if TYPE_CHECKING:
     from kvmc.host.model import Alike, Host
     from kvmc.spec.model import Pin
 
 
+@once
 def dedicable(host: Host) -> CpuSet:
     """Return the CPUs that policy leaves for dedicated vCPUs.
 

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from kvmc.host.model import Host
     from kvmc.spec.model import Vm
 
+_MANY = 64
+"""CPUs of which it pays to look whether they fill whole caches."""
+
 
 class Claim(Struct, frozen=True, kw_only=True):
     """Host CPUs that are spoken for, by number."""
@@ -32,7 +35,7 @@ class Claim(Struct, frozen=True, kw_only=True):
 def names_cpus(vm: Vm) -> bool:
     """Whether a VM's spec speaks of host CPUs by number; most do not."""
     pin = vm.pin
-    return bool(pin.map) or isinstance(pin.emulator, CpuSet) or isinstance(pin.iothreads, CpuSet)
+    return bool(pin.map) or not (type(pin.emulator) is str is type(pin.iothreads))
 
 
 def claim_of(vm: Vm) -> Claim:
@@ -51,10 +54,19 @@ def cores_of(cpus: CpuSet, host: Host) -> CpuSet:
     """Return all CPUs of the cores that some CPUs keep from other VMs' dedicated vCPUs."""
     if not cpus:
         return EMPTY
-    shared, kept = host.policy.shared.mask, 0
-    for cpu in cpus:
-        core = None if kept >> cpu & 1 else host.core_of.get(cpu)
-        if core is not None:
-            mask = sum([1 << sibling for sibling in core.cpus])
-            kept |= 0 if mask & shared else mask
+    left, kept = cpus.mask, 0
+    shared, core_of = host.policy.shared.mask, host.core_of
+    for group in host.alike if left.bit_count() > _MANY else ():
+        if not group.cpus.mask & (shared | ~left):
+            kept |= group.cpus.mask
+            left &= ~kept
+    while left:
+        lowest = left & -left
+        core = core_of.get(lowest.bit_length() - 1)
+        mask = lowest
+        for sibling in () if core is None else core.cpus:
+            mask |= 1 << sibling
+        left &= ~mask
+        if core is not None and not mask & shared:
+            kept |= mask
     return from_mask(kept)

@@ -116,12 +116,23 @@ def _crowdings(total: int, largest: int) -> Iterator[tuple[int, ...]]:
 
 def partitions(total: int, largest: int) -> Iterator[tuple[int, ...]]:
     """Yield every way to write `total` as a sum of 1..largest, each descending."""
-    if total == 0:
-        yield ()
-        return
-    for first in range(min(total, largest), 0, -1):
-        for rest in partitions(total - first, first):
-            yield (first, *rest)
+    parts = [*_filled(total, largest)] if largest > 0 else []
+    # A walk without recursion: a VM may have more vCPUs than Python likes calls.
+    while parts or not total:
+        yield tuple(parts)
+        ones = 0
+        while parts and parts[-1] == 1:
+            ones += parts.pop()
+        if not parts:
+            return
+        low = parts.pop() - 1
+        parts += _filled(ones + low + 1, low)
+
+
+def _filled(total: int, largest: int) -> tuple[int, ...]:
+    """Return the partition into as few parts as can be, the largest first."""
+    full, rest = divmod(total, largest)
+    return (largest,) * full + ((rest,) if rest else ())
 
 
 def _cut(vcpus: tuple[int, ...], widths: tuple[int, ...], threads: int) -> Cut:
@@ -161,4 +172,6 @@ def _deal(vcpus: tuple[int, ...], threads: int, widths: tuple[int, ...]) -> Unit
 
 
 def _expanded(widths: tuple[tuple[int, int], ...]) -> tuple[int, ...]:
-    return tuple(w for w, count in widths for _ in range(count))
+    if len(widths) == 1:
+        return widths[0][:1] * widths[0][1]
+    return tuple([w for w, count in widths for _ in range(count)])

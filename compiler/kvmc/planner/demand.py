@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from kvmc.spec.model import Vm
 
 
+_NOWHERE = (EMPTY, 0)
+"""No CPUs, and the width of their widest core."""
 _Dedicated = tuple[tuple[int, ...], ...]
 """The dedicated vCPUs of each group."""
 
@@ -78,20 +80,24 @@ def demands_of(vms: Iterable[Vm], host: Host) -> list[Demand]:
     found = []
     for vm in vms:
         pin = vm.pin
-        cpus, widest = EMPTY, 0
+        seen = _NOWHERE
         own, extra = vm.dedicated, isolated_threads(vm)
-        if own or extra:
+        any_own = own.mask != 0
+        if any_own or extra:
             where = (pin.cpus, pin.kind, pin.threads == "isolate")
-            if where not in usable:
+            seen = usable.get(where, _NOWHERE)
+            if seen is _NOWHERE:
                 mine = candidates(host, pin)
-                usable[where] = (mine, widest_core(host, mine))
-            cpus, widest = usable[where]
+                seen = usable[where] = (mine, widest_core(host, mine))
+        cpus, widest = seen
         groups = groups_of(vm, own)
         dedicated = tuple([group.dedicated for group in groups])
-        shape = (dedicated, not own, pin.threads, vm.cpu.max, vm.cpu.topology, widest)
-        if shape not in known:
-            known[shape] = _variants(vm, dedicated, widest) if own else (_no_cuts(dedicated), "")
-        variants, obstacle = known[shape]
+        shape = (dedicated, any_own, pin.threads, vm.cpu.max, vm.cpu.topology, widest)
+        ways = known.get(shape)
+        if ways is None:
+            ways = _variants(vm, dedicated, widest) if any_own else (_no_cuts(dedicated), "")
+            known[shape] = ways
+        variants, obstacle = ways
         found.append(
             Demand(
                 vm=vm,
@@ -115,16 +121,18 @@ def isolated_threads(vm: Vm) -> int:
 
 def groups_of(vm: Vm, own: CpuSet) -> tuple[Group, ...]:
     """Return the VM's cells, or the VM as one; `own` are the vCPUs that need CPUs of their own."""
-    one_cache = vm.pin.l3 == "require"
-    if vm.pin.strategy == "manual":
+    pin = vm.pin
+    one_cache = pin.l3 == "require"
+    if pin.strategy == "manual":
         return ()
     if not vm.numa.cells:
+        dedicated = tuple(own)
         return (
             Group(
                 cell=None,
-                dedicated=tuple(own),
-                floats=vm.cpu.max - len(own),
-                bound=vm.pin.numa == "require",
+                dedicated=dedicated,
+                floats=vm.cpu.max - len(dedicated),
+                bound=pin.numa == "require",
                 one_cache=one_cache,
                 memory_kib=vm.memory_kib,
                 page_kib=vm.memory_backing.hugepages_kib,

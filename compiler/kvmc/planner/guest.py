@@ -38,8 +38,8 @@ def _sockets(vm: Vm, threads: int) -> int:
     if not cells or vm.cpu.max % (len(cells) * threads):
         return 1
     size = vm.cpu.max // len(cells)
-    runs = [tuple(range(i * size, (i + 1) * size)) for i in range(len(cells))]
-    return len(cells) if sorted(tuple(c.cpus) for c in cells) == runs else 1
+    runs = [((1 << size) - 1) << i * size for i in range(len(cells))]
+    return len(cells) if sorted([c.cpus.mask for c in cells]) == runs else 1
 
 
 def threads_of_map(vm: Vm, host: Host | None) -> int | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from kvmc.cpuset import EMPTY, CpuSet, union
+from kvmc.cpuset import EMPTY, CpuSet, from_mask, union
 
 if TYPE_CHECKING:
     from kvmc.planner.booking import Booking
@@ -42,20 +42,34 @@ class Held(Struct, frozen=True, kw_only=True):
     @property
     def own(self) -> CpuSet:
         """The CPUs that are this VM's alone."""
-        single = union(cpus for cpus in self.cpus if cpus and len(cpus) == 1)
-        return single | CpuSet(self.isolated)
+        return from_mask(self._masks()[0])
 
     def claim(self) -> Claim:
         """Return what it keeps from other VMs; cores with isolated threads let nobody in."""
         from kvmc.planner.claims import Claim
 
-        many = union(cpus for cpus in self.cpus if cpus and len(cpus) > 1)
+        own, floating = self._masks()
+        if self.isolated:
+            floating |= CpuSet(self.isolated).mask
         return Claim(
             name=self.name,
             prefers=self.threads == "prefer",
-            dedicated=self.own,
-            floating=many | self.listed | CpuSet(self.isolated),
+            dedicated=from_mask(own),
+            floating=from_mask(floating | self.listed.mask),
         )
+
+    def _masks(self) -> tuple[int, int]:
+        """Return the CPUs that are its alone, and those that a pin to several names."""
+        own = CpuSet(self.isolated).mask if self.isolated else 0
+        floating = 0
+        for cpus in self.cpus:
+            if cpus is not None:
+                mask = cpus.mask
+                if mask & (mask - 1):
+                    floating |= mask
+                else:
+                    own |= mask
+        return own, floating
 
 
 def undeclared(name: str, own: CpuSet, floating: CpuSet) -> Held:

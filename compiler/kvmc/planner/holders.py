@@ -5,12 +5,15 @@ Nothing here comes from the search. A core goes by its lowest CPU.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from itertools import compress
+from typing import TYPE_CHECKING
 
-from kvmc.cpuset import from_mask, union
+from msgspec import Struct
+
+from kvmc.cpuset import union
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from kvmc.cpuset import CpuSet
     from kvmc.host.model import Host
@@ -18,51 +21,68 @@ if TYPE_CHECKING:
     from kvmc.spec.model import Vm
 
 
-class Holder(NamedTuple):
+class Holder(Struct, frozen=True):
     """One VM, and what is its alone."""
 
     vm: Vm
     plan: VmPlan
-    own: CpuSet
+    dedicated: Sequence[int]
+    """The vCPUs that are to have a CPU of their own."""
+    homes: list[int | None]
+    """The cores that those are on; None where a pin is not one online CPU."""
+    own: set[int]
     """Every CPU that is dedicated to a vCPU, or to an isolated emulator or I/O thread."""
     owners: int
     """How many vCPUs and threads those are."""
-    cores: dict[int, list[int]]
-    """Core with any CPU in `own` -> the dedicated vCPUs on it, ascending."""
+    cores: set[int]
+    """The cores with any CPU in `own`."""
     threads: list[tuple[str, CpuSet | None]]
     """The emulator and I/O threads that are to have a CPU of their own, and what they have."""
     with_threads: frozenset[int]
     """The cores that those are on."""
-    pinned: CpuSet
-    """Every CPU in the pins of its vCPUs, those that float included."""
+    single: bool
+    """Whether every vCPU has one online CPU of its own."""
+
+
+_NOBODY = frozenset[int]()
 
 
 def holder_of(host: Host, vm: Vm, plan: VmPlan) -> Holder:
     """Read a VM's plan; a dedicated pin should be one CPU, and `verify` says so where it is not."""
-    own = floating = count = 0
-    cores: dict[int, list[int]] = {}
-    core_of = host.core_of
-    for pin in plan.vcpus:
-        mask = 0 if pin.cpus is None else pin.cpus.mask
-        if not pin.dedicated:
-            floating |= mask
-        elif mask:
-            own |= mask
-            count += 1
-            core = core_of.get(mask.bit_length() - 1)
-            if core is not None:
-                cores.setdefault(core.cpus[0], []).append(pin.id)
-    pinned = from_mask(own | floating)
-    mine, beside = from_mask(own), frozenset[int]()
-    threads = _isolated(vm, plan)
+    ids, pins, alone, _, _ = zip(*plan.vcpus, strict=True) if plan.vcpus else ((),) * 5
+    single = all(alone)
+    if not single:
+        ids, pins = tuple(compress(ids, alone)), tuple(compress(pins, alone))
+    try:
+        cpus = [one.cpu for one in pins]
+    except AttributeError:  # none, several, or one that does not know which it is
+        cpus = [one.first if one and len(one) == 1 else -1 for one in pins]
+    homes = list(map(host.home_of.get, cpus))
+    own, cores, count = set(cpus), set(homes), len(cpus)
+    if None in cores:
+        single = False
+        held = [one for one in pins if one]
+        own, count = {cpu for one in held for cpu in one}, len(held)
+        cores = {host.home_of[cpu] for cpu in own if cpu in host.home_of}
+    threads, beside = _isolated(vm, plan), _NOBODY
     if threads:
-        extra = union(cpus for _, cpus in threads if cpus)
-        mine = mine | extra
-        count += sum(1 for _, cpus in threads if cpus)
-        beside = frozenset(core_of[cpu].cpus[0] for cpu in extra & host.online)
-        for lowest in beside:
-            cores.setdefault(lowest, [])
-    return Holder(vm, plan, mine, count, cores, threads, beside, pinned)
+        extra = union([one for _, one in threads if one])
+        own.update(extra)
+        count += sum([1 for _, one in threads if one])
+        beside = frozenset([host.home_of[cpu] for cpu in extra & host.online])
+        cores |= beside
+    return Holder(
+        vm,
+        plan,
+        ids,
+        homes,
+        own,
+        count,
+        cores,  # type: ignore[arg-type]  # None is out
+        threads,
+        beside,
+        single,
+    )
 
 
 def _isolated(vm: Vm, plan: VmPlan) -> list[tuple[str, CpuSet | None]]:
@@ -80,3 +100,17 @@ def owners(one: Holder) -> Iterator[tuple[str, int]]:
     for thread, cpus in one.threads:
         for cpu in cpus or ():
             yield f"{one.vm.name} {thread}", cpu
+
+
+def on_cores(one: Holder) -> dict[int, list[int]]:
+    """Return core -> the dedicated vCPUs on it, ascending, for each core with one."""
+    found: dict[int, list[int]] = {}
+    for vcpu, core in zip(one.dedicated, one.homes, strict=True):
+        if core is not None:
+            found.setdefault(core, []).append(vcpu)
+    return found
+
+
+def pinned(one: Holder) -> CpuSet:
+    """Return every CPU in the pins of a VM's vCPUs, those that float included."""
+    return union([pin.cpus for pin in one.plan.vcpus if pin.cpus is not None])

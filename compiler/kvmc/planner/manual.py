@@ -50,9 +50,11 @@ def check_share(vms: Sequence[Vm], host: Host) -> dict[str, list[Diagnostic]]:
         return {}
     found: dict[str, list[Diagnostic]] = {}
     for vm in vms:
-        threads = (("emulator", vm.pin.emulator), ("iothreads", vm.pin.iothreads))
-        for name in [name for name, where in threads if where == "share"]:
-            if vm.pin.strategy != "none":
+        pin = vm.pin
+        if "share" not in (pin.emulator, pin.iothreads) or pin.strategy == "none":
+            continue
+        for name in ("emulator", "iothreads"):
+            if getattr(pin, name) == "share":
                 message = f"pin.{name} of {vm.name} is share, and {host.name} has no shared set"
                 hint = "name one in the host's policy, e.g. `shared: 0-1`, or use own"
                 place = vm.place.at("pin", name)

@@ -26,7 +26,8 @@ _Seats = list[tuple[int, int]]
 def notices(host: Host, vms: Sequence[Placed], final: State) -> tuple[Diagnostic, ...]:
     """Return the warnings and notes of a plan that keeps the rules; none of them makes it wrong."""
     found: list[Diagnostic] = []
-    unknown = CpuSet(n.id for n in host.nodes if n.memory_kib is None)
+    isolated = bool(host.isolated)
+    unknown = CpuSet([n.id for n in host.nodes if n.memory_kib is None])
     sharing = host.policy.core_sharing == "allow"
     users: dict[int, list[str]] = {}
     for vm, plan in vms:
@@ -35,11 +36,12 @@ def notices(host: Host, vms: Sequence[Placed], final: State) -> tuple[Diagnostic
             seats = _seats(host, plan)
             if vm.pin.strategy != "manual":
                 found += _inside(vm, plan, seats)
-            for core in {core for core, _ in seats} if bends and sharing else ():
-                users.setdefault(core, []).append(vm.name)
-        if host.isolated:
+            if bends and sharing:
+                for core in {core for core, _ in seats}:
+                    users.setdefault(core, []).append(vm.name)
+        if isolated:
             found += _piled_up(host, vm, plan)
-        if unknown:
+        if unknown.mask:
             found += _unknown_memory(host, unknown, vm, plan)
     found += _between_vms(host, users)
     found += _memory_elsewhere(vms, final)
@@ -47,11 +49,11 @@ def notices(host: Host, vms: Sequence[Placed], final: State) -> tuple[Diagnostic
 
 
 def _seats(host: Host, plan: VmPlan) -> _Seats:
-    core_of = host.core_of
+    home_of = host.home_of
     return [
-        (core_of[pin.cpus.first].cpus[0], pin.id)
-        for pin in plan.vcpus
-        if pin.dedicated and pin.cpus
+        (home_of[cpus.mask.bit_length() - 1], vcpu)
+        for vcpu, cpus, dedicated, _, _ in plan.vcpus
+        if dedicated and cpus is not None
     ]
 
 
@@ -59,9 +61,10 @@ def _inside(vm: Vm, plan: VmPlan, seats: _Seats) -> Iterator[Diagnostic]:
     """Tell where the cores of the guest are not those of the host."""
     width = plan.topology.threads
     pairs = {(core, vcpu // width) for core, vcpu in seats}
-    if len({core for core, _ in pairs}) < len(pairs):
+    cores, guests = map(set, zip(*pairs, strict=True)) if pairs else ((), ())
+    if len(cores) < len(pairs):
         yield from _shared_siblings(vm, width, seats)
-    if len({guest for _, guest in pairs}) < len(pairs):
+    if len(guests) < len(pairs):
         yield from _split_cores(vm, width, pairs)
 
 

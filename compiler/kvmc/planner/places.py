@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from itertools import chain, repeat
+from operator import itemgetter, or_
 from typing import TYPE_CHECKING
 
-from kvmc.cpuset import EMPTY, CpuSet, single, union
+from kvmc.cpuset import EMPTY, CpuSet, from_mask, single, union
 from kvmc.planner.guest import threads_of_map, topology_of
 from kvmc.planner.model import CellPlan, IothreadPin, VcpuPin, VmPlan
 from kvmc.planner.search.assign import Seats
@@ -53,7 +56,9 @@ def by_hand(vm: Vm, host: Host | None, extra: tuple[int, ...] = ()) -> VmPlan:
 
 def kept(vm: Vm, host: Host, held: Held) -> VmPlan:
     """Return the plan of a VM that stays where the lock holds it."""
-    own = {v: cpus.first for v, cpus in enumerate(held.cpus) if cpus}
+    own = {
+        v: m.bit_length() - 1 for v, c in enumerate(held.cpus) if c is not None and (m := c.mask)
+    }
     cells = {b.cell if b.cell >= 0 else None: b.node for b in held.bookings}
     seats = Seats(vcpus=own, extra=held.isolated)
     return placed(vm, host, seats, cells, held.siblings)
@@ -63,16 +68,18 @@ def placed(
     vm: Vm, host: Host, seats: Seats, bound: Mapping[int | None, int | None], threads: int
 ) -> VmPlan:
     """Return the plan of a VM with seats; `bound` maps a cell (None: the VM) to its host node."""
-    own, boot = seats.vcpus, vm.cpu.count
-    cell_of = {vcpu: cell.id for cell in vm.numa.cells for vcpu in cell.cpus}
-    vcpus = tuple(
-        [
-            VcpuPin(v, single(own[v]), True, v < boot, cell_of.get(v))
-            if v in own
-            else _pin(vm, v, _floating(vm, v, host, bound), dedicated=False)
-            for v in range(vm.cpu.max)
-        ]
-    )
+    own = seats.vcpus
+    if len(own) == vm.cpu.max > max(own):
+        vcpus = _alone(vm, own)
+    else:
+        vcpus = tuple(
+            [
+                _pin(vm, v, single(own[v]), dedicated=True)
+                if v in own
+                else _pin(vm, v, _floating(vm, v, host, bound), dedicated=False)
+                for v in range(vm.cpu.max)
+            ]
+        )
     nodes = _nodes(vm, host, seats, bound)
     cells = tuple(
         [
@@ -80,9 +87,27 @@ def placed(
             for c in vm.numa.cells
         ]
     )
-    shown = threads if vm.dedicated else None
+    shown = threads if own or vm.dedicated else None
     whole = nodes.get(None, EMPTY)
     return _with_threads(vm, host, vcpus, cells, seats.extra, shown, whole)
+
+
+_cpus_of = itemgetter(1)
+"""A pin's CPUs, in half the time of its attribute."""
+
+
+def _alone(vm: Vm, own: Mapping[int, int]) -> tuple[VcpuPin, ...]:
+    """Return the pins of a VM all of whose vCPUs have a CPU of their own."""
+    count, boot = vm.cpu.max, vm.cpu.count
+    cells: Iterable[int | None] = repeat(None)
+    if vm.numa.cells:
+        cell_of = {vcpu: cell.id for cell in vm.numa.cells for vcpu in cell.cpus}
+        cells = map(cell_of.get, range(count))
+    cpus = map(single, map(own.__getitem__, range(count)))
+    at_boot = chain(repeat(True, boot), repeat(False))
+    pins = zip(range(count), cpus, repeat(True), at_boot, cells)
+    # A third of the time of calling the class, which counts where there are thousands.
+    return tuple(map(tuple.__new__, repeat(VcpuPin), pins))
 
 
 def _pin(vm: Vm, vcpu: int, cpus: CpuSet | None, *, dedicated: bool) -> VcpuPin:
@@ -149,12 +174,10 @@ def _with_threads(  # noqa: PLR0913 (the parts of a VM's plan)
     own = _everywhere(vm, vcpus)
     left = list(extra)
     emulator = _thread(vm.pin.emulator, own, host, left)
-    iothreads = tuple(
-        [
-            IothreadPin(id=i + 1, cpus=_thread(vm.pin.iothreads, own, host, left))
-            for i in range(vm.iothreads)
-        ]
-    )
+    iothreads = [
+        IothreadPin(id=i + 1, cpus=_thread(vm.pin.iothreads, own, host, left))
+        for i in range(vm.iothreads)
+    ]
     return VmPlan(
         name=vm.name,
         strategy=vm.pin.strategy,
@@ -162,10 +185,10 @@ def _with_threads(  # noqa: PLR0913 (the parts of a VM's plan)
         topology=topology_of(vm, threads),
         vcpus=vcpus,
         emulator=emulator,
-        iothreads=iothreads,
+        iothreads=tuple(iothreads),
         cells=cells,
-        memory_nodes=nodes or None,
-        memory_mode=vm.numa.mode if nodes else None,
+        memory_nodes=nodes if nodes.mask else None,
+        memory_mode=vm.numa.mode if nodes.mask else None,
     )
 
 
@@ -182,7 +205,8 @@ def _thread(place: ThreadPlace, own: CpuSet, host: Host | None, extra: list[int]
 
 def _everywhere(vm: Vm, vcpus: tuple[VcpuPin, ...]) -> CpuSet:
     """Return where the vCPUs are, without those of a real-time class where others remain."""
-    every = union([pin.cpus for pin in vcpus if pin.cpus is not None])
+    masks = [cpus.mask for cpus in map(_cpus_of, vcpus) if cpus is not None]
+    every = from_mask(reduce(or_, masks, 0))
     if not vm.tune.scheduler:
         return every
     realtime = vm.realtime

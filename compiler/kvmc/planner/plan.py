@@ -13,7 +13,7 @@ from kvmc.planner.booking import bookings_of
 from kvmc.planner.claims import claim_of, names_cpus
 from kvmc.planner.demand import demands_of, isolated_threads
 from kvmc.planner.held import demand_fingerprint, hold
-from kvmc.planner.locking.staying import with_renewed
+from kvmc.planner.locking.staying import unchanged, with_renewed
 from kvmc.planner.manual import check_memory, check_numbers, check_share
 from kvmc.planner.memory import book_unbound
 from kvmc.planner.model import HostPlan, Unplaced, VmPlan
@@ -52,12 +52,13 @@ def plan_host(vms: Sequence[Vm], host: Host | None, held: Sequence[Held] = ()) -
     ordered = sorted(vms, key=lambda vm: vm.name)
     if host is None:
         return _hostless(ordered)
-    lines = with_renewed(ordered, host, held)
-    fleet = _fleet(ordered, host, lines)
+    same = unchanged(ordered, held)
+    lines = with_renewed(ordered, host, held, same)
+    fleet = _fleet(ordered, host, lines, same)
     plans, solution = _attempt(fleet)
     if len(plans) < len(fleet.sound) and lines != list(held):
         # A VM that has changed and could stay may be in the way: it is the one that may move.
-        fleet = _fleet(ordered, host, held)
+        fleet = _fleet(ordered, host, held, same)
         plans, solution = _attempt(fleet)
     placed = [(vm, plans[vm.name]) for vm in ordered if vm.name in plans]
     _verify(host, placed)
@@ -110,9 +111,10 @@ def _movers(
     vms: Sequence[Vm], fleet: _Fleet, held: Sequence[Held], missing: Sequence[Vm]
 ) -> tuple[str, ...]:
     """Return the fewest kept VMs that, if they may move, make room for all; () if none found."""
+    from kvmc.planner.refusals.counting import too_many
     from kvmc.planner.refusals.moves import fewest_moves
 
-    if not fleet.kept:
+    if not fleet.kept or too_many(fleet.sound, fleet.host):
         return ()
     everyone = _problem(replace(fleet, kept={}))
     if not {vm.name for vm in missing} <= {d.vm.name for d in everyone.demands}:
@@ -148,17 +150,21 @@ class _Fleet(Struct, frozen=True, kw_only=True):
     @property
     def seeking(self) -> tuple[Vm, ...]:
         """The sound VMs that are not kept."""
-        return tuple(vm for vm in self.sound if vm.name not in self.kept)
+        kept = self.kept
+        return tuple([vm for vm in self.sound if vm.name not in kept]) if kept else self.sound
 
 
-def _fleet(vms: Sequence[Vm], host: Host, held: Sequence[Held]) -> _Fleet:
+def _fleet(
+    vms: Sequence[Vm], host: Host, held: Sequence[Held], same: frozenset[str] = frozenset()
+) -> _Fleet:
+    """Sort the VMs of a host; those of `same` are known to ask for what the lock holds."""
     lines = {line.name: line for line in held}
     kept = {
         vm.name: lines[vm.name]
         for vm in vms
         if vm.name in lines
         and vm.pin.strategy != "manual"
-        and lines[vm.name].demand == demand_fingerprint(vm)
+        and (vm.name in same or lines[vm.name].demand == demand_fingerprint(vm))
     }
     names = {vm.name for vm in vms}
     absent = tuple(line for line in held if line.name not in names)
@@ -204,15 +210,15 @@ def _problem(
 ) -> Problem:
     """Return the search's input; VMs that cannot be placed for a reason of their own stay out."""
     host = fleet.host
-    seeking = [vm for vm in fleet.seeking if vm.pin.strategy != "none"]
-    demands = demands_of(seeking, host)
+    seeking = fleet.seeking
+    demands = demands_of([vm for vm in seeking if vm.pin.strategy != "none"], host)
     wanted = [d for d in demands if not d.obstacle and (d.groups or d.extra)]
     wanted = wanted if change is None else list(change(wanted, host))
     fixed = (*fleet.kept.values(), *fleet.absent)
-    claims = [claim_of(vm) for vm in fleet.seeking if names_cpus(vm)]
+    claims = [claim_of(vm) for vm in seeking if names_cpus(vm)]
     claims += [fleet.claims[line.name] for line in fixed]
     bookings = [b for line in fixed for b in line.bookings]
-    for vm in fleet.seeking:
+    for vm in seeking:
         if vm.pin.strategy == "manual":
             bookings += bookings_of(vm, places.by_hand(vm, host))
     return problem_of(host, wanted, claims, bookings)
@@ -240,15 +246,13 @@ def _plans(fleet: _Fleet, problem: Problem, solution: Solution) -> dict[str, VmP
         elif vm.name in placements:
             demand, placement = placements[vm.name]
             threads = demand.variants[placement.variant].threads
-            nodes = {g.cell: p.node for g, p in zip(demand.groups, placement.groups, strict=True)}
+            cells = [group.cell for group in demand.groups]
+            nodes = dict(zip(cells, [one.node for one in placement.groups], strict=True))
             plans[vm.name] = places.placed(vm, host, seats[vm.name], nodes, threads)
-    elsewhere = {u.vm for u, fits in book_unbound(solution.final) if not fits}
-    return {
-        name: replace(plan, memory_mode="preferred")
-        if name in elsewhere and plan.memory_mode == "strict"
-        else plan
-        for name, plan in plans.items()
-    }
+    for name in {u.vm for u, fits in book_unbound(solution.final) if not fits} & plans.keys():
+        if plans[name].memory_mode == "strict":
+            plans[name] = replace(plans[name], memory_mode="preferred")
+    return plans
 
 
 def _verify(host: Host, placed: Sequence[tuple[Vm, VmPlan]]) -> None:

@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kvmc.cpuset import EMPTY, CpuSet, union
-from kvmc.planner.holders import holder_of, owners
+from kvmc.planner.holders import holder_of, on_cores, owners, pinned
+from kvmc.planner.once import once
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -31,22 +32,26 @@ def every_vcpu_is_pinned(host: Host, holders: Sequence[Holder]) -> Iterator[str]
     """Pins cover every vCPU from 0 to max-1, with online CPUs; a dedicated pin is one CPU."""
     for one in holders:
         vm, pins = one.vm, one.plan.vcpus
-        if [pin.id for pin in pins] != list(range(vm.cpu.max)):
+        vcpus = one.dedicated if one.single else tuple([pin.id for pin in pins])
+        if vcpus != tuple(range(vm.cpu.max)):
             yield f"{vm.name}: pins do not cover vCPUs 0 to {vm.cpu.max - 1}"
+        if one.single:
+            continue  # one online CPU each
         for pin in pins:
             cpus = 0 if pin.cpus is None else len(pin.cpus)
             if cpus != 1 if pin.dedicated else not cpus:
                 yield f"{vm.name}: vCPU {pin.id} has the pin {pin.cpus!r}"
-        if not one.pinned <= host.online:
-            yield f"{vm.name}: pinned to CPUs {one.pinned - host.online}, which are not online"
+        if not pinned(one) <= host.online:
+            yield f"{vm.name}: pinned to CPUs {pinned(one) - host.online}, which are not online"
 
 
 def every_dedicated_vcpu_is_dedicated(_host: Host, holders: Sequence[Holder]) -> Iterator[str]:
     """Hold the dedicated vCPUs, and the isolated threads, to what the spec asks."""
     for one in holders:
         vm = one.vm
-        dedicated = [pin.id for pin in one.plan.vcpus if pin.dedicated]
-        if vm.pin.strategy != "manual" and dedicated != list(vm.dedicated):
+        every = vm.pin.strategy == "dedicated"
+        wanted = tuple(range(vm.cpu.max) if every else vm.dedicated)
+        if vm.pin.strategy != "manual" and one.dedicated != wanted:
             yield f"{vm.name}: the dedicated vCPUs are not {vm.dedicated}"
         for thread, cpus in one.threads:
             if cpus is None or len(cpus) != 1:
@@ -55,7 +60,7 @@ def every_dedicated_vcpu_is_dedicated(_host: Host, holders: Sequence[Holder]) ->
 
 def no_cpu_is_dedicated_twice(_host: Host, holders: Sequence[Holder]) -> Iterator[str]:
     """Rule 1: a host CPU is dedicated to at most one vCPU or isolated thread."""
-    if len(union(one.own for one in holders)) == sum(one.owners for one in holders):
+    if len(set().union(*[one.own for one in holders])) == sum([one.owners for one in holders]):
         return  # as many CPUs as there are owners
     owner: dict[int, str] = {}
     for one in holders:
@@ -67,18 +72,16 @@ def no_cpu_is_dedicated_twice(_host: Host, holders: Sequence[Holder]) -> Iterato
 
 def only_usable_cpus_are_dedicated(host: Host, holders: Sequence[Holder]) -> Iterator[str]:
     """Never reserved, shared, pooled or offline CPUs, nor outside pin.cpus or pin.kind."""
-    policy = host.policy
-    usable = host.online - (policy.reserved | policy.shared | policy.pooled)
-    planned = usable if policy.dedicated is None else usable & policy.dedicated
+    usable, planned = _usable(host)
     of_kind = {
-        kind: CpuSet([cpu for core in host.cores if core.kind == kind for cpu in core.cpus])
+        kind: {cpu for core in host.cores if core.kind == kind for cpu in core.cpus}
         for kind in {one.vm.pin.kind for one in holders} - {None}
     }
     for one in holders:
         pin = one.vm.pin
         mine = usable
         if pin.strategy != "manual":
-            mine = planned if pin.cpus is None else planned & pin.cpus
+            mine = planned if pin.cpus is None else planned.intersection(pin.cpus)
             mine = mine if pin.kind is None else mine & of_kind[pin.kind]
         if not one.own <= mine:
             for who, cpu in owners(one):
@@ -92,11 +95,14 @@ def no_hyperthread_conflict(host: Host, holders: Sequence[Holder]) -> Iterator[s
     Under core_sharing: allow two VMs whose thread policy is `prefer` may share a core, where none
     of them has isolated threads (rule 3).
     """
+    with_shared = _with_shared(host)
+    taken = set().union(*[one.cores for one in holders])
+    if len(taken) == sum([len(one.cores) for one in holders]) and taken.isdisjoint(with_shared):
+        return  # as many cores as there are tenants
     on_core: dict[int, list[Holder]] = {}
     for one in holders:
         for core in one.cores:
             on_core.setdefault(core, []).append(one)
-    with_shared = _cores(host, host.policy.shared)
     for core, here in on_core.items():
         if len(here) > 1:
             bend = all(t.vm.pin.threads == "prefer" and core not in t.with_threads for t in here)
@@ -111,6 +117,33 @@ def _cores(host: Host, cpus: CpuSet) -> set[int]:
     return {host.core_of[cpu].cpus[0] for cpu in cpus & host.online}
 
 
+@once
+def _with_shared(host: Host) -> set[int]:
+    """Return the cores that have a shared CPU."""
+    return _cores(host, host.policy.shared)
+
+
+@once
+def _node_of(host: Host) -> dict[int | None, int | None]:
+    """Return online CPU -> its node; None where that is not known."""
+    return {cpu: core.node for cpu, core in host.core_of.items()}
+
+
+@once
+def _dirty(host: Host) -> set[int]:
+    """Return the cores that have a reserved or pooled CPU."""
+    return _cores(host, host.policy.reserved | host.policy.pooled)
+
+
+@once
+def _usable(host: Host) -> tuple[frozenset[int], frozenset[int]]:
+    """Return the CPUs that may be dedicated at all, and those that policy leaves for planning."""
+    policy = host.policy
+    usable = host.online - (policy.reserved | policy.shared | policy.pooled)
+    planned = usable if policy.dedicated is None else usable & policy.dedicated
+    return frozenset(usable), frozenset(planned)
+
+
 def _names(holders: Sequence[Holder]) -> str:
     return " and ".join(sorted(one.vm.name for one in holders))
 
@@ -120,15 +153,14 @@ def claimed_cores_are_left_alone(host: Host, holders: Sequence[Holder]) -> Itera
 
     Cores that carry the shared set are everybody's to float on, and nobody's own (rule 2).
     """
-    with_shared = _cores(host, host.policy.shared)
     claimed: dict[int, list[Holder]] = {}
     for one in holders:
         pin = one.vm.pin
-        lists = [place for place in (pin.emulator, pin.iothreads) if isinstance(place, CpuSet)]
+        lists = [place for place in (pin.emulator, pin.iothreads) if type(place) is CpuSet]
         if pin.strategy == "manual":
             lists += [p.cpus for p in one.plan.vcpus if p.cpus and not p.dedicated]
         if lists:
-            for core in _cores(host, union(lists)) - with_shared:
+            for core in _cores(host, union(lists)) - _with_shared(host):
                 claimed.setdefault(core, []).append(one)
     for one in holders if claimed else ():
         for core in one.cores:
@@ -139,15 +171,15 @@ def claimed_cores_are_left_alone(host: Host, holders: Sequence[Holder]) -> Itera
 
 def thread_policy_holds(host: Host, holders: Sequence[Holder]) -> Iterator[str]:
     """Rule 3: `require` puts guest cores on siblings, `isolate` one vCPU on an empty core."""
-    dirty = _cores(host, host.policy.reserved | host.policy.pooled)
+    dirty = _dirty(host)
     for one in holders:
         name, policy = one.vm.name, one.vm.pin.threads
         if policy == "prefer" or one.vm.pin.strategy == "manual":
             continue
         width = one.plan.topology.threads
-        for core, vcpus in one.cores.items():
-            if not vcpus:  # isolated threads alone
-                continue
+        if _is_whole(one, width) if policy == "require" else _is_alone(one, dirty):
+            continue
+        for core, vcpus in on_cores(one).items():
             if core in one.with_threads:
                 yield f"{name}: vCPUs {vcpus} are with isolated threads on the core of CPU {core}"
             if policy == "isolate" and len(vcpus) > 1:
@@ -160,6 +192,22 @@ def thread_policy_holds(host: Host, holders: Sequence[Holder]) -> Iterator[str]:
                     yield f"{name}: the core of CPU {core} holds vCPUs {vcpus}, no guest core"
 
 
+def _is_whole(one: Holder, width: int) -> bool:
+    """Whether each run of so many vCPUs, all dedicated, has a core that nobody else is on."""
+    homes = one.homes
+    if not one.single or one.threads or width < 2 or len(one.cores) * width != len(homes):  # noqa: PLR2004 (SMT begins at two)
+        return False
+    first = homes[::width]
+    return [homes[thread::width] for thread in range(1, width)] == [first] * (width - 1)
+
+
+def _is_alone(one: Holder, dirty: set[int]) -> bool:
+    """Whether each vCPU, all dedicated, has a core without others that is not used already."""
+    if not one.single or one.threads:
+        return False
+    return len(one.cores) == len(one.homes) and one.cores.isdisjoint(dirty)
+
+
 def cells_lie_on_nodes(host: Host, holders: Sequence[Holder]) -> Iterator[str]:
     """Rule 4: strict cells lie each within one node of their own, and their vCPUs there."""
     for one in holders:
@@ -169,10 +217,11 @@ def cells_lie_on_nodes(host: Host, holders: Sequence[Holder]) -> Iterator[str]:
         nodes = [cell.host_node for cell in one.plan.cells]
         if None in nodes or len(set(nodes)) != len(nodes):
             yield f"{vm.name}: the cells are on nodes {nodes}"
+        # A cell without a node is a breach already.
+        far = [0 if n is None else ~host.node_cpus.get(n, EMPTY).mask for n in nodes]
         for pin in one.plan.vcpus:
-            node = None if pin.cell is None else nodes[pin.cell]
-            if node is not None and pin.cpus and not pin.cpus <= host.node_cpus.get(node, EMPTY):
-                yield f"{vm.name}: vCPU {pin.id} is not on node {node} of its cell"
+            if pin.cpus and pin.cell is not None and pin.cpus.mask & far[pin.cell]:
+                yield f"{vm.name}: vCPU {pin.id} is not on node {nodes[pin.cell]} of its cell"
 
 
 def the_vm_lies_on_a_node(host: Host, holders: Sequence[Holder]) -> Iterator[str]:
@@ -181,18 +230,10 @@ def the_vm_lies_on_a_node(host: Host, holders: Sequence[Holder]) -> Iterator[str
         pin = one.vm.pin
         if pin.numa != "require" or one.vm.numa.cells or pin.strategy == "manual":
             continue
-        home = _node(host, one.pinned)
-        if home is not None and one.pinned <= host.node_cpus[home]:
-            continue
-        used = {host.core_of[cpu].node for cpu in one.pinned & host.online}
+        cpus = set(one.homes) if one.single else pinned(one) & host.online
+        used = set(map(_node_of(host).get, cpus))
         if len(used) != 1:
             yield f"{one.vm.name}: numa: require, but it is on nodes {sorted(map(str, used))}"
-
-
-def _node(host: Host, cpus: CpuSet) -> int | None:
-    """Return the node of the first of some CPUs."""
-    core = host.core_of.get(cpus.first) if cpus else None
-    return core.node if core else None
 
 
 def caches_hold_cells(host: Host, holders: Sequence[Holder]) -> Iterator[str]:
@@ -202,7 +243,7 @@ def caches_hold_cells(host: Host, holders: Sequence[Holder]) -> Iterator[str]:
             continue
         cell_of = {pin.id: pin.cell for pin in one.plan.vcpus}
         caches: dict[int | None, set[int | None]] = {}
-        for core, vcpus in one.cores.items():
+        for core, vcpus in on_cores(one).items():
             for vcpu in vcpus:
                 caches.setdefault(cell_of[vcpu], set()).add(host.core_of[core].l3)
         if any(len(used) > 1 or None in used for used in caches.values()):
@@ -215,18 +256,20 @@ def memory_fits(host: Host, holders: Sequence[Holder]) -> Iterator[str]:
     for one in holders:
         for where, kib, page in _bound_memory(one):
             wanted[where, page] = wanted.get((where, page), 0) + kib
-    has = {node.id: node for node in host.nodes}
-    for (where, page), kib in sorted(wanted.items(), key=str):
+    has = {node.id: node for node in host.nodes} if wanted else {}
+    found = []
+    for (where, page), kib in wanted.items():
         node, pools = has[where], dict(has[where].hugepages)
         if page is not None:
             left = pools.get(page, 0) * page
         elif node.memory_kib is not None:
-            left = max(node.memory_kib - sum(size * count for size, count in pools.items()), 0)
+            left = max(node.memory_kib - sum([size * count for size, count in pools.items()]), 0)
         else:
             continue  # unknown memory is not checked
         if kib > left:
             kind = "" if page is None else f" of {page} KiB pages"
-            yield f"node {where} has {left} KiB{kind} for {kib} KiB"
+            found.append(f"node {where} has {left} KiB{kind} for {kib} KiB")
+    yield from sorted(found)
 
 
 def _bound_memory(one: Holder) -> list[tuple[int, int, int | None]]:
@@ -235,7 +278,7 @@ def _bound_memory(one: Holder) -> list[tuple[int, int, int | None]]:
     if vm.pin.strategy == "manual":
         return []
     if not vm.numa.cells:
-        if vm.pin.numa != "require" or not plan.memory_nodes:
+        if vm.pin.numa != "require" or plan.memory_nodes is None or not plan.memory_nodes.mask:
             return []
         return [(plan.memory_nodes.first, vm.memory_kib, vm.memory_backing.hugepages_kib)]
     if vm.numa.mode != "strict":

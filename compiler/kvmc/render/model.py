@@ -21,6 +21,8 @@ class Job(Struct, frozen=True, kw_only=True):
     """The content of the file that `base:` names."""
     host_models: tuple[HostModel, ...] = ()
     """What host-model is on the host, for targets that have no word for it."""
+    arch: str | None = None
+    """The host's architecture, and the guest's where the emulator's name does not say another."""
 
 
 class Artifact(Struct, frozen=True, kw_only=True):

@@ -78,7 +78,7 @@ def qmp_path(name: str) -> str:
 def _command(job: Job, *, qmp: str | None, paused: bool) -> tuple[str, tuple[Option, ...]]:
     """Return the binary and its options, in the order of libvirt's own command lines."""
     vm, plan = job.vm, job.plan
-    machine = machine_view(vm)
+    machine = machine_view(job)
     arch = dict(machine.os)["arch"]
     options = (
         *start_options(vm, machine, paused=paused),

@@ -53,9 +53,9 @@ def draw(host: Host, plan: HostPlan | None, style: Style, width: int) -> str:
     for heading, blocks in _groups(host).items():
         lines.append(heading)
         drawn = [
-            pen.block(label, part, step)
+            pen.block(label if number == 0 or not label else f"{label}, continued", part, step)
             for label, cores in blocks.items()
-            for part, step in _parts(cores, pen.step, width)
+            for number, (part, step) in enumerate(_parts(cores, pen.step, width))
         ]
         lines += _side_by_side(drawn, width)
     lines += _legend(host, pen, width)
@@ -109,8 +109,9 @@ class _Block(Struct, frozen=True, kw_only=True):
 
 
 def _parts(cores: Sequence[Core], step: int, width: int) -> Iterator[tuple[Sequence[Core], int]]:
-    """Yield a cache's cores in pieces that fit the width, and each piece's width."""
-    across = max(1, width // step)
+    """Yield a cache's cores in equal pieces that fit the width, and each piece's width."""
+    pieces = -(-len(cores) // max(1, width // step))
+    across = -(-len(cores) // pieces)
     for start in range(0, len(cores), across):
         part = cores[start : start + across]
         yield part, step * len(part)

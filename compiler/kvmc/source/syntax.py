@@ -17,9 +17,15 @@ from kvmc.source.syntax_rules import RULES
 from kvmc.source.text import lines_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from kvmc.source.problems import Problems
     from kvmc.source.syntax_rules import Rule
 
+_CONFLICT = ("<<<<<<< ", ">>>>>>> ")
+_RESOLVE = (
+    "keep one side of each, and remove the lines that start with <<<<<<<, ======= and >>>>>>>"
+)
 _WORD = re.compile(r"\w[\w.-]*")
 
 
@@ -39,7 +45,11 @@ class _Trouble(Struct, frozen=True, kw_only=True):
 
 def report_syntax(bad: Exception, text: str, problems: Problems) -> None:
     """Add the diagnostic for what a parser raised."""
-    trouble = _trouble(bad, lines_of(text))
+    lines = lines_of(text)
+    if conflict := _conflict(lines):
+        problems.add("KV104", "a merge left its conflict here", conflict, 1, _RESOLVE)
+        return
+    trouble = _trouble(bad, lines)
     rule = next((rule for rule in RULES if _applies(rule, trouble)), None)
     line, column = trouble.line, trouble.column
     message, hint = trouble.problem, "see the YAML specification at yaml.org/spec/1.2.2"
@@ -49,6 +59,11 @@ def report_syntax(bad: Exception, text: str, problems: Problems) -> None:
         if rule.opened:
             line, column = trouble.opened
     problems.add("KV104", message, line, column, hint)
+
+
+def _conflict(lines: Sequence[str]) -> int:
+    """Return the number of the line where git's first conflict begins; 0 where there is none."""
+    return next((i for i, line in enumerate(lines, 1) if line.startswith(_CONFLICT)), 0)
 
 
 def _trouble(bad: Exception, lines: tuple[str, ...]) -> _Trouble:

@@ -31,7 +31,9 @@ def read_xml(xml: bytes) -> _Element:
     try:
         return etree.fromstring(xml, parser)
     except (etree.XMLSyntaxError, ValueError) as problem:
-        raise NotXmlError((str(problem).splitlines() or ["the file is empty"])[0][:200]) from None
+        # A syntax error's own text ends with the name of the file, and there is none.
+        text = str(getattr(problem, "msg", None) or problem)
+        raise NotXmlError((text.splitlines() or ["the file is empty"])[0][:200]) from None
 
 
 def mentions(xml: bytes, *declarations: bytes) -> bool:

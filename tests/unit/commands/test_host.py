@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.console import kvmc
-from tests.unit.commands.repository import host, write
+from tests.unit.commands.repository import host, vm, write
 
 POLICY = 'policy: {reserved: "0", overcommit: 2.5}'
 
@@ -234,3 +234,9 @@ def test_a_file_with_two_hosts_is_an_error() -> None:
     write(Path(), a=host("a") + "---\n" + host("b"))
     ran = kvmc("host", "show", "a.yaml", "--format", "json")
     assert (ran.code, ran.codes) == (1, ["KV191"])
+
+
+def test_show_says_how_many_hosts_a_file_describes() -> None:
+    write(Path(), vm=vm("web"), two=f"{host('a')}---\n{host('b')}")
+    assert "one host is wanted, and the file describes none" in kvmc("host", "show", "vm.yaml").err
+    assert "the file describes 2" in kvmc("host", "show", "two.yaml").err

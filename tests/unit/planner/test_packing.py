@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kvmc.host.model import Core, Host, Node
 from kvmc.planner.demand import demands_of
-from kvmc.planner.search.completion import Effort, complete
+from kvmc.planner.search.completion import complete
+from kvmc.planner.search.fills import Effort
 from kvmc.planner.search.packing import board_of, pack
 from kvmc.planner.search.pieces import orders_of
 from kvmc.planner.search.setup import problem_of
@@ -15,7 +17,6 @@ from tests.support.fleets import GIB, celled, host_of, machine
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kvmc.host.model import Host
     from kvmc.planner.search.packing import Board
     from kvmc.planner.search.pieces import Piece
     from kvmc.spec.model import Vm
@@ -63,6 +64,18 @@ def test_completion_gives_up_without_claiming_anything() -> None:
     effort = Effort(2)
     assert not complete(empty, pieces, effort)
     assert effort.cut
+
+
+def test_a_thousand_nodes_are_not_too_deep() -> None:
+    count = 1_100
+    host = Host(
+        name="wide",
+        nodes=tuple(Node(id=n) for n in range(count)),
+        cores=tuple(Core(cpus=(2 * n, 2 * n + 1), node=n, l3=n) for n in range(count)),
+    )
+    empty, pieces = board(bound(*[1] * count), host)
+    assert complete(empty, pieces, Effort(1 << 40))
+    assert not any(left[0] for left in empty.nodes)
 
 
 def test_memory_and_cores_are_filled_together() -> None:

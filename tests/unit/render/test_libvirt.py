@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec.structs import replace
 
 from kvmc.cpuset import CpuSet
 from kvmc.diagnostics import Severity
@@ -338,6 +339,25 @@ def test_the_architecture_is_the_emulators(emulator: str, expected: str) -> None
     given = job(vm(machine=Machine(emulator=emulator)))
     assert expected in part(given, "os")
     assert f"<emulator>{emulator}</emulator>" in part(given, "devices")
+
+
+@pytest.mark.parametrize(
+    ("arch", "emulator", "expected"),
+    [
+        ("aarch64", None, "<type arch='aarch64'>hvm</type>"),
+        ("s390x", "/usr/libexec/qemu-kvm", "<type arch='s390x'>hvm</type>"),
+        ("aarch64", "/usr/bin/qemu-system-x86_64", "<type arch='x86_64' machine='q35'>hvm</type>"),
+        ("x86_64", None, "<type arch='x86_64' machine='q35'>hvm</type>"),
+        (None, None, "<type arch='x86_64' machine='q35'>hvm</type>"),
+    ],
+)
+def test_without_an_emulator_that_says_it_the_architecture_is_the_hosts(
+    arch: str | None, emulator: str | None, expected: str
+) -> None:
+    """KVM runs no other; ACPI and APIC are for x86, elsewhere libvirt refuses them."""
+    given = replace(job(vm(machine=Machine(emulator=emulator))), arch=arch)
+    assert expected in part(given, "os")
+    assert ("<acpi/>" in text(given)) == ("x86" in expected)
 
 
 def test_disks_are_lettered_and_take_turns_on_the_iothreads() -> None:

@@ -46,6 +46,15 @@ def test_every_cpu_stands_once_and_inside_the_width(shape: str, width: int) -> N
     assert max(map(len, rows)) <= width
 
 
+def test_a_cache_wider_than_the_terminal_is_drawn_in_equal_parts() -> None:
+    drawn = draw(synthetic("core:14 pu:2"), None, PLAIN, 80).splitlines()
+    numbers = [[int(word) for word in line.split() if word.isdigit()] for line in drawn]
+    assert [drawn[2], drawn[5]] == ["L3 0", "L3 0, continued"]
+    assert [numbers[n] for n in (3, 4, 6, 7)] == [
+        [*range(7)], [*range(14, 21)], [*range(7, 14)], [*range(21, 28)],
+    ]  # fmt: skip
+
+
 def test_names_never_steer_the_terminal() -> None:
     host = replace(synthetic("core:2"), name="h\x1b[31m", model="m\x07")
     drawn = draw(host, plan(host, vm("a\x1b[0m", "0")), PLAIN, 100)

@@ -21,20 +21,27 @@ if TYPE_CHECKING:
     from kvmc.spec.model import Vm
 
 
-def broken(line: Held, vm: Vm, host: Host) -> Iterator[str]:
+def broken(lines: Sequence[tuple[Held, Vm]], host: Host) -> Iterator[tuple[Held, str]]:
     """Yield each rule that the line of a VM, whose demand it has, does not keep by itself.
 
-    The line has the VM's vCPUs and cells, and CPUs of the host; `manual` has no rules of its own.
+    The lines have the VMs' vCPUs and cells, and CPUs of the host; `manual` has no rules of its own.
     """
-    if vm.pin.strategy == "manual":
-        return
-    if vm.dedicated and vm.cpu.topology is None and not _may_show(line, vm, host):
-        yield f"{line.siblings} threads a guest core are not how its CPUs lie"
-        return
-    plan = lying(vm, line, groups_of(vm, vm.dedicated), host)
-    yield from breaches(host, [(vm, plan)])
-    if hold(vm, plan) != line:
-        yield "its memory or its threads are not where its CPUs are"
+    planned: list[tuple[Held, Vm, VmPlan | None]] = []
+    for line, vm in lines:
+        if vm.pin.strategy != "manual":
+            shown = not vm.dedicated or vm.cpu.topology is not None or _may_show(line, vm, host)
+            groups = groups_of(vm, vm.dedicated)
+            planned.append((line, vm, lying(vm, line, groups, host) if shown else None))
+    # No line breaks a rule by itself where all of them together keep every rule.
+    sound = not breaches(host, [(vm, plan) for _, vm, plan in planned if plan is not None])
+    for line, vm, plan in planned:
+        if plan is None:
+            yield line, f"{line.siblings} threads a guest core are not how its CPUs lie"
+            continue
+        for words in () if sound else breaches(host, [(vm, plan)]):
+            yield line, words
+        if hold(vm, plan) != line:
+            yield line, "its memory or its threads are not where its CPUs are"
 
 
 def lying(vm: Vm, line: Held, groups: Sequence[Group], host: Host) -> VmPlan:

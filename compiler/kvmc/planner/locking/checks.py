@@ -50,9 +50,9 @@ def check_lock(lock: Lock, host: Host, vms: Sequence[Vm]) -> tuple[Diagnostic, .
             message = f"the lines of the lock of {host.name} do not fit together: {words}"
             hint = f"remove lines to place these VMs anew; {_ANEW}"
             found.append(error("KV522", message, place.at("vms"), hint=hint))
-    for held in () if found else stay:
-        vm = named.get(held.name)
-        for words in () if vm is None else broken(held, vm, host):
+    if not found:
+        known = [(held, named[held.name]) for held in stay if held.name in named]
+        for held, words in broken(known, host):
             message = f"the line of {held.name} breaks a rule: {words}"
             at = place.at("vms", held.name, key=True)
             found.append(error("KV521", message, at, hint=_RESTORE))

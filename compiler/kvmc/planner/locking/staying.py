@@ -22,13 +22,24 @@ if TYPE_CHECKING:
     from kvmc.spec.model import Vm
 
 
-def with_renewed(vms: Sequence[Vm], host: Host, held: Sequence[Held]) -> list[Held]:
+def unchanged(vms: Sequence[Vm], held: Sequence[Held]) -> frozenset[str]:
+    """Return the VMs that ask for just what their lines in the lock were made for."""
+    demands = {line.name: line.demand for line in held}
+    return frozenset(
+        [vm.name for vm in vms if vm.name in demands and demands[vm.name] == demand_fingerprint(vm)]
+    )
+
+
+def with_renewed(
+    vms: Sequence[Vm], host: Host, held: Sequence[Held], same: frozenset[str]
+) -> list[Held]:
     """Return the lock's lines, those of VMs that ask for something else renewed where they stay.
 
+    `same` are the VMs that ask for what they asked before, whose lines stay as they are.
     A renewed line claims the same cores in the same way, so that no other VM can be in its way;
     what it takes of memory and shared CPUs may be more, and has to be left beside all other lines.
     """
-    named = {vm.name: vm for vm in vms}
+    named = {vm.name: vm for vm in vms if vm.name not in same}
     lines = list(held)
     for number, line in enumerate(held):
         vm = named.get(line.name)
@@ -49,7 +60,7 @@ def _lacks(host: Host, lines: Sequence[Held]) -> bool:
 
 def _renewed(vm: Vm, line: Held, host: Host) -> Held | None:
     """Return the VM's line for what it asks now, on the CPUs it has; None where it has to move."""
-    if line.demand == demand_fingerprint(vm) or not _same_shape(vm, line):
+    if not _same_shape(vm, line):
         return None
     demand = demand_of(vm, host)
     if demand.obstacle or line.siblings not in {variant.threads for variant in demand.variants}:

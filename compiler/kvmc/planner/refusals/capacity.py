@@ -171,31 +171,53 @@ def _free(
     sharing = now.host.policy.core_sharing == "allow" and demand.prefers
     found: Counter[int | None] = Counter()
     caches: Counter[tuple[int | None, int]] = Counter()
-    for core in now.host.cores:
-        usable = [cpu for cpu in core.cpus if wanted >> cpu & 1]
-        open_to_it = sharing or not any(taken >> cpu & 1 for cpu in core.cpus)
-        left = sum([not taken >> cpu & 1 for cpu in usable]) if open_to_it else 0
-        count = 0 if left < width else left if cpus else 1
-        if usable:
-            found[core.node] += count
-            if core.l3 is not None:
-                caches[core.node, core.l3] += count
+
+    def worth(free: int) -> int:
+        return 0 if free < width else free if cpus else 1
+
+    for group in now.host.alike:
+        mask = group.cpus.mask
+        if not mask & wanted:
+            continue
+        total = 0
+        if not mask & (taken | ~wanted):
+            total = len(group.cores) * worth(group.threads)
+        elif mask & wanted & ~taken:
+            each = [now.host.cores[n].cpus for n in group.cores]
+            total = sum([worth(_open(core, wanted, taken, sharing=sharing)) for core in each])
+        found[group.node] += total
+        if group.l3 is not None:
+            caches[group.node, group.l3] += total
     return dict(found), dict(caches)
+
+
+def _open(core: Sequence[int], wanted: int, taken: int, *, sharing: bool) -> int:
+    """Return how many CPUs of a core a demand could take."""
+    if not sharing and any(taken >> cpu & 1 for cpu in core):
+        return 0
+    return sum([wanted >> cpu & ~(taken >> cpu) & 1 for cpu in core])
 
 
 def _held(demand: Demand, now: Situation) -> str:
     """Return who holds candidate cores: `4 cores are held by db-01, 2 by web`."""
-    wanted = demand.cpus.mask
-    core_of = {
-        cpu: number
-        for number, core in enumerate(now.host.cores)
-        if any(wanted >> cpu & 1 for cpu in core.cpus)
-        for cpu in core.cpus
-    }
     parts: list[str] = []
     for name, cpus in sorted(now.holders.items()):
-        count = len({core_of[cpu] for cpu in cpus if cpu in core_of})
+        count = _shared_cores(now.host, cpus.mask, demand.cpus.mask)
         if count and name != demand.vm.name:
             verb = "" if parts else (" core is held" if count == 1 else " cores are held")
             parts.append(f"{count}{verb} by {name}")
     return ", ".join(parts)
+
+
+def _shared_cores(host: Host, some: int, others: int) -> int:
+    """Return how many cores have CPUs of both of two masks."""
+    count, core_of = 0, host.core_of
+    while some:
+        lowest = some & -some
+        core = core_of.get(lowest.bit_length() - 1)
+        mask = lowest
+        for sibling in () if core is None else core.cpus:
+            mask |= 1 << sibling
+        some &= ~mask
+        count += core is not None and bool(mask & others)
+    return count

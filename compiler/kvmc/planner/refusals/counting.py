@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from msgspec import Struct
 
 from kvmc.cpuset import union
+from kvmc.planner.candidates import dedicable
 from kvmc.planner.claims import cores_of
+from kvmc.planner.demand import isolated_threads
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Sequence
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from kvmc.planner.claims import Claim
     from kvmc.planner.demand import Demand, Group
     from kvmc.planner.problem import State
+    from kvmc.spec.model import Vm
 
 
 class Beside(Struct, frozen=True, kw_only=True):
@@ -30,6 +33,12 @@ class Beside(Struct, frozen=True, kw_only=True):
     """Memory, pages and shared vCPUs that are left."""
     barred: dict[tuple[str | None, bool], int] = {}
     """What was worked out once: (VM with a claim of its own, whether it joins others) -> CPUs."""
+
+    @property
+    def unclaimed(self) -> int:
+        """The CPUs that policy leaves for dedicated vCPUs, and nobody has: no VM gets more."""
+        taken = union([claim.dedicated for claim in self.claims])
+        return len(dedicable(self.host) - taken)
 
     def usable(self, demand: Demand) -> int:
         """Return the CPUs that others' claims leave for a demand, as a mask."""
@@ -49,6 +58,12 @@ class Beside(Struct, frozen=True, kw_only=True):
         closed += [c.floating for c in theirs]
         kept = mine if demand.prefers else cores_of(mine, self.host)
         return near.mask | cores_of(union(closed), self.host).mask | kept.mask
+
+
+def too_many(vms: Sequence[Vm], host: Host) -> bool:
+    """Whether VMs ask for more CPUs of their own than policy leaves on an empty host."""
+    wanted = sum([len(vm.dedicated) + isolated_threads(vm) for vm in vms])
+    return wanted > len(dedicable(host))
 
 
 class Left(NamedTuple):
@@ -174,14 +189,32 @@ def _pages(demand: Demand, state: State) -> bool:
 def _apart(choices: Sequence[Sequence[Hashable]]) -> bool:
     """Whether everyone can have a choice of its own (P. Hall, 1935), by augmenting paths."""
     owner: dict[Hashable, int] = {}
+    return all(_give(choices, number, owner) for number in range(len(choices)))
 
-    def give(number: int, seen: set[Hashable]) -> bool:
-        for choice in choices[number]:
-            if choice not in seen:
-                seen.add(choice)
-                if choice not in owner or give(owner[choice], seen):
-                    owner[choice] = number
-                    return True
-        return False
 
-    return all(give(number, set()) for number in range(len(choices)))
+def _give(choices: Sequence[Sequence[Hashable]], number: int, owner: dict[Hashable, int]) -> bool:
+    """Give one more its choice, along the shortest chain of others that take another one."""
+    wanted_by: dict[Hashable, int] = {}
+    queue = [number]
+    for asking in queue:
+        for choice in choices[asking]:
+            if choice in wanted_by:
+                continue
+            wanted_by[choice] = asking
+            if choice in owner:
+                queue.append(owner[choice])
+                continue
+            _pass_on(choice, wanted_by, owner)
+            return True
+    return False
+
+
+def _pass_on(choice: Hashable, wanted_by: dict[Hashable, int], owner: dict[Hashable, int]) -> None:
+    """Give a free choice to who wants it, what that one had to who wants that, and so on."""
+    had = {one: other for other, one in owner.items()}
+    one = wanted_by[choice]
+    while one in had:
+        owner[choice] = one
+        choice = had[one]
+        one = wanted_by[choice]
+    owner[choice] = one

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from kvmc.host.model import Host
     from kvmc.planner.claims import Claim
+    from kvmc.planner.demand import Demand
     from kvmc.planner.problem import Solution
     from kvmc.spec.model import Vm
 
@@ -52,7 +53,7 @@ def refuse(
         proven = solution.complete or bool(demand.obstacle)
         text = reason(demand, now)
         fixes = [f"{' and '.join(movers)} moved"] if movers else []
-        fixes += _fixes(vm, beside)
+        fixes += _fixes(demand, beside)
         found.append(
             (
                 Unplaced(name=vm.name, reason=text, proven=proven),
@@ -76,15 +77,18 @@ def _diagnostic(vm: Vm, host: Host, text: str, fixes: Sequence[str], *, proven: 
     )
 
 
-def _fixes(vm: Vm, beside: Beside) -> Iterator[str]:
+def _fixes(demand: Demand, beside: Beside) -> Iterator[str]:
     """Yield single changes of the spec or the host with which the VM fits beside the others."""
-    for words, changed in _changes(vm):
+    vm, unclaimed = demand.vm, beside.unclaimed
+    # An emulator with a CPU of its own is all that another policy or host can do without.
+    enough = demand.threads_needed - (vm.pin.emulator == "isolate") <= unclaimed
+    for words, changed in _changes(vm) if enough else ():
         if _fits(changed, beside):
             yield words
-    smaller = _largest_count(vm, beside)
+    smaller = _largest_count(vm, beside) if unclaimed or not demand.threads_needed else None
     if smaller:
         yield f"`cpu.max: {smaller}` instead of {vm.cpu.max}"
-    for kind in remedies(demand_of(vm, beside.host), beside):
+    for kind in remedies(demand, beside) if enough else ():
         yield from islice((words for words, other in kind if _fits(vm, other)), 1)
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from kvmc.planner.search.completion import Effort, complete
+from kvmc.planner.search.completion import complete
+from kvmc.planner.search.fills import Effort
 from kvmc.planner.search.growth import grow
 from kvmc.planner.search.packing import Board, Home, board_of, may_fit, needs_of, pack, size_of
 from kvmc.planner.search.pieces import Choice, Order, Piece
@@ -38,16 +39,15 @@ class Request(Struct, frozen=True):
         found: list[Piece] = []
         for order in self.orders:
             found += order.pieces
-            found += _extra_piece(order)
+            if order.extra_widths:
+                found.append(_extra_piece(order))
         return found
 
 
-def _extra_piece(order: Order) -> list[Piece]:
-    if not order.extra_widths:
-        return []
-    count = sum(n for _, n in order.extra_widths)
+def _extra_piece(order: Order) -> Piece:
+    count = sum([n for _, n in order.extra_widths])
     choice = Choice(order.extra, 0, 0, count)
-    return [Piece(order.vm, -1, False, False, (choice,), choice, ())]
+    return Piece(order.vm, -1, False, False, (choice,), choice, ())
 
 
 def at_least(piece: Piece) -> Piece:
@@ -101,10 +101,12 @@ def _bind(request: Request, board: Board, bound: Sequence[Piece]) -> bool:
     if not pack(board, [*first, *rest]):
         return True
     _clear(board, bound)
-    if pack(board, [*first, *rest], near=False):
-        _clear(board, bound)
-        return _fill(request, board, first, rest)
-    return True
+    several = len({p.vm for p in bound}) < len(bound)
+    # Cells may be near each other, or not; a VM of one piece is near nothing.
+    if several and not pack(board, [*first, *rest], near=False):
+        return True
+    _clear(board, bound)
+    return _fill(request, board, first, rest)
 
 
 def _fill(request: Request, board: Board, first: Sequence[Piece], rest: Sequence[Piece]) -> bool:

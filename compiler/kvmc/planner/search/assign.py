@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from kvmc.planner.demand import isolated_threads
 from kvmc.planner.problem import MIXED, OPEN, OWN, CoreClass
 from kvmc.planner.search.after import after_joining
 from kvmc.planner.search.chains import EXTRA, chained, parts_of, places_on
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from kvmc.host.model import Host
+    from kvmc.planner.cuts import Cut
     from kvmc.planner.demand import Demand
     from kvmc.planner.problem import Item, Problem, Solution
     from kvmc.planner.search.chains import Drawn
@@ -32,7 +35,7 @@ def assign(host: Host, problem: Problem, solution: Solution) -> dict[str, Seats]
     """Return the seats of every placed VM by name."""
     drawn = _replayed(host, problem, solution) or chained(host, problem, solution)
     seats: dict[str, Seats] = {}
-    alike: dict[tuple[int, int], list[tuple[int, ...]]] = {}
+    alike: dict[tuple[int, int], Sequence[int]] = {}
     for number in solution.order:
         demand, placement = problem.demands[number], solution.placements[number]
         if placement is None:
@@ -42,15 +45,16 @@ def assign(host: Host, problem: Problem, solution: Solution) -> dict[str, Seats]
         for index, (group, choices) in enumerate(zip(placement.groups, cuts, strict=True)):
             cut = choices[group.cut]
             for width, _ in group.items:
-                places = drawn[number, index, width]
-                if (id(cut), width) not in alike:
-                    alike[id(cut), width] = sorted([u for u in cut.units() if len(u) == width])
+                units = alike.get((id(cut), width))
+                if units is None:
+                    units = alike[id(cut), width] = _in_order(cut, width)
                 # Units in vCPU order on cores in CPU order; threads in the order of siblings.
-                for unit, cpus in zip(alike[id(cut), width], sorted(places), strict=True):
-                    vcpus.update(zip(unit, cpus, strict=True))
+                places = sorted(drawn[number, index, width])
+                vcpus.update(zip(units, chain.from_iterable(places), strict=True))
         extra = [c for width, _ in placement.extra for p in drawn[number, EXTRA, width] for c in p]
-        extra += [vcpus.pop(thread) for thread in _tucked_in(demand, vcpus)]
-        seats[demand.vm.name] = Seats(vcpus=vcpus, extra=tuple(sorted(extra)))
+        if isolated_threads(demand.vm) > demand.extra:
+            extra += [vcpus.pop(thread) for thread in _tucked_in(demand, vcpus)]
+        seats[demand.vm.name] = Seats(vcpus=vcpus, extra=tuple(sorted(extra)) if extra else ())
     return seats
 
 
@@ -63,8 +67,9 @@ def _replayed(host: Host, problem: Problem, solution: Solution) -> Drawn | None:
         if placement is None:
             continue
         for index, width, items in parts_of(placement):
-            if any(len(stock.get(item.core_class, ())) < item.number for item in items):
-                return None
+            for item in items:
+                if len(stock.get(item.core_class, ())) < item.number:
+                    return None
             closes = index == EXTRA
             drawn[number, index, width] = _draw(host, demand, stock, items, closes=closes)
         if demand.prefers:
@@ -72,10 +77,15 @@ def _replayed(host: Host, problem: Problem, solution: Solution) -> Drawn | None:
     return drawn
 
 
+def _in_order(cut: Cut, width: int) -> Sequence[int]:
+    """Return the vCPUs of the units of one width, unit after unit."""
+    if cut.widths[0][1] == cut.count and not (cut.shared or cut.split):
+        return cut.vcpus  # guest cores as they are, or one by one
+    return [vcpu for unit in sorted(cut.units()) if len(unit) == width for vcpu in unit]
+
+
 def _tucked_in(demand: Demand, vcpus: dict[int, int]) -> list[int]:
     """Return the isolated threads among the vCPUs (see `tucked`)."""
-    if len(vcpus) <= len(demand.vm.dedicated):
-        return []
     return [vcpu for vcpu in vcpus if vcpu >= demand.vm.cpu.max]
 
 

@@ -49,12 +49,12 @@ def parts_of(placement: VmPlacement) -> Iterator[tuple[int, int, tuple[Item, ...
 
 def places_on(host: Host, cores: Iterable[int], mask: int) -> list[tuple[int, ...]]:
     """Return the CPUs on some thread positions of each core."""
+    every = [host.cores[core].cpus for core in cores]
+    width = mask.bit_count()
+    if set(map(len, every)) == {width}:
+        return every
     positions = [p for p in range(mask.bit_length()) if mask >> p & 1]
-    found = []
-    for core in cores:
-        cpus = host.cores[core].cpus
-        found.append(cpus if len(positions) == len(cpus) else tuple([cpus[p] for p in positions]))
-    return found
+    return [tuple([cpus[p] for p in positions]) for cpus in every]
 
 
 def chained(host: Host, problem: Problem, solution: Solution) -> Drawn:

@@ -14,14 +14,14 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from kvmc.planner.search.arrange import Request, arrange, at_best, at_least
-from kvmc.planner.search.completion import Effort
+from kvmc.planner.search.fills import Effort
 from kvmc.planner.search.leaving import Trials, fewest_out
 from kvmc.planner.search.outcome import shared_siblings, solution_of
 from kvmc.planner.search.pieces import Order, Piece, orders_of
 from kvmc.planner.search.settle import balanced
+from kvmc.planner.search.stowing import is_rigid, stowed
 from kvmc.planner.search.sums import (
     asks,
-    crowded,
     host_totals,
     lacks,
     missing_cores,
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
 _POOL = 30
 """Steps for one fleet in all, in units of the problem's budget: two seconds of Python or so."""
+_STOWING = 3
+"""Steps for filling nodes out of all VMs where not all fit."""
 _STEPS_A_VM = 20
 _ANY = 1 << 30
 """A price that everything beats."""
@@ -78,7 +80,13 @@ def plan_fleet(problem: Problem) -> Solution:
         def least(numbers: Sequence[int]) -> int:
             return missing_cores(problem, [full.orders[n] for n in numbers])
 
-        trials = Trials(place, least, lambda: pool.left)
+        def stow(numbers: Sequence[int], weight: int) -> tuple[Table | None, bool]:
+            orders = tuple([views[0].orders[n] for n in numbers])
+            steps = Effort(min(pool.left, _STOWING * problem.budget))
+            return stowed(Request(views[0].problem, views[0].supply, orders, steps), weight)
+
+        rigid = is_rigid(views[0].orders)
+        trials = Trials(place, least, lambda: pool.left, stow if rigid else None)
         table, proven = fewest_out(problem, full.orders, asked, have, trials, proven=proven)
     found = solution_of(problem, table, complete=proven)
     if table is not None and is_untidy(table) and tidy(table):
@@ -154,7 +162,7 @@ def _even(
     given = min(_EVENING, pool.left // 4)
     effort = Effort(given)
     request = Request(view.problem, view.supply, orders, effort)
-    inside = sum([crowded(view.problem, order) for order in orders])
+    inside = sum([order.crowded for order in orders])
     found, none = balanced(request, *prices, inside)
     pool.left -= given - effort.left
     yield found, none and all(order.sound for order in orders)
@@ -165,8 +173,8 @@ def _tables(
 ) -> Iterator[tuple[Table | None, bool]]:
     """Yield tries, with whether the last one shows that there is no place for all."""
     problem, supply = view.problem, view.supply
-    sound = all(order.sound for order in orders)
-    if any(not piece.lean for order in orders for piece in order.pieces):
+    sound = False not in [order.sound for order in orders]
+    if () in [piece.lean for order in orders for piece in order.pieces]:
         yield None, True
         return
     if lacks(problem, supply, orders) or too_many_for_caches(problem, supply, orders):
@@ -188,18 +196,18 @@ def _tables(
 
 def _sizings(
     problem: Problem, orders: Sequence[Order], least: int
-) -> list[tuple[Callable[[Piece], Piece], bool, int]]:
-    """Return the sizes to try: the best where there is room, the least, and some between.
+) -> Iterator[tuple[Callable[[Piece], Piece], bool, int]]:
+    """Yield the sizes to try: the best where there is room, the least, and some between.
 
     The last number is the part of the effort, in tenths.
     """
-    bends = any(p.lean != (p.best,) for order in orders for p in order.pieces)
-    if not bends or problem.sharing:
-        return [(at_least, True, 10)]
-    between = [(_between(problem, orders, part), True, 1) for part in (1.0, 0.97, 0.9, 0.75)]
-    if least:
-        return [(at_least, True, 10), *between]
-    return [(at_best, False, 1), (at_least, True, 10), *between]
+    bends = [p for order in orders for p in order.pieces if p.lean != (p.best,)]
+    if bends and not problem.sharing and not least:
+        yield at_best, False, 1
+    yield at_least, True, 10
+    if bends and not problem.sharing:
+        for part in (1.0, 0.97, 0.9, 0.75):
+            yield _between(problem, orders, part), True, 1
 
 
 def _between(problem: Problem, orders: Sequence[Order], part: float) -> Callable[[Piece], Piece]:

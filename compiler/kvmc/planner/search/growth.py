@@ -25,6 +25,8 @@ def grow(table: Table, most: int | None = None) -> None:
     what is left anywhere, and no core stays behind that someone gains from.
     """
     seats = [one for one in table.seats if _gains(table, one)]
+    if not seats:
+        return
     for widest in (0, 1, 2):
         level = [one for one in seats if _reach(one) == widest]
         for reach in range(widest + 1):
@@ -53,7 +55,9 @@ def _feed(table: Table, one: Seat, reach: int, most: int | None) -> int:
 
 def joined(one: Seat) -> int:
     """Return how many units of a seat are on cores that another VM opened."""
-    return sum(t.number for t in one.taken if t.core_class.status != FRESH)
+    if len(one.taken) == 1 and one.taken[0].core_class.status == FRESH:
+        return 0
+    return sum([t.number for t in one.taken if t.core_class.status != FRESH])
 
 
 def _gains(table: Table, one: Seat) -> bool:

@@ -7,23 +7,23 @@ are alike: of those the last by name are left out first.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from msgspec import Struct
 
 from kvmc.planner.search.outcome import shared_siblings
 from kvmc.planner.search.subsets import Kind, Sets
-from kvmc.planner.search.sums import crowded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from kvmc.planner.problem import Problem
     from kvmc.planner.search.pieces import Order
     from kvmc.planner.search.seating import Table
 
 _A_TRY = 2
 """What one set may cost, in units of the problem's budget."""
+_FEW = 4
+"""VMs a node with which filling nodes is quicker than trying sets."""
 _TRIES = 10
 """What all sets that are as small as can be may cost."""
 _ROOMY = 8
@@ -32,6 +32,9 @@ _MOST_ROOMY = 3
 """Sets tried with each number of vCPUs more."""
 _MOST_TIES = 30
 """Sets with equally many vCPUs that are compared."""
+
+
+Stow: TypeAlias = Callable[[Sequence[int], int], tuple["Table | None", bool]]
 
 
 class Trials(NamedTuple):
@@ -43,6 +46,9 @@ class Trials(NamedTuple):
     """Returns how many siblings some VMs share at the least."""
     left: Callable[[], int]
     """Returns the steps that are left."""
+    stow: Stow | None = None
+    """Returns the best seats that leave out so many vCPUs or more, and whether they are proven;
+    for VMs of which nothing but nodes decides."""
 
 
 class _Best(Struct):
@@ -80,30 +86,61 @@ def fewest_out(  # noqa: PLR0913 (the host in sums, and how to place)
     if len(orders) == 1:
         return None, proven
     kinds = []
+    all_tried = True
     for kind in _kinds(problem, orders, asked):
         table, sure = trials.place(kind.members[:1], problem.budget)
         if table is not None:
             kinds.append(kind)
         else:
-            proven &= sure
+            all_tried &= sure
+    proven &= all_tried
     alone = sorted(n for kind in kinds for n in kind.members)
     if not alone:
         return None, proven
     wanted = [sum(column) for column in zip(*[asked[n] for n in alone], strict=True)]
     sets = Sets.of(kinds, wanted, have)
-    found = _smallest(problem, sets, alone, trials, proven=proven)
+    stow = trials.stow
+    if stow is not None and len(alone) <= _FEW * len(problem.nodes):
+        table, sure = _quickly(problem, sets, alone, trials, stow)
+        if table is not None:
+            return table, sure and all_tried
+    found = _smallest(problem, sets, alone, trials, _Best(proven=proven))
     if found.table is not None:
         return found.table, found.proven
+    if stow is not None:
+        table, sure = stow(alone, 0)
+        if table is not None:
+            return table, sure and all_tried
     return _with_slack(problem, sets, found.weight, alone, trials), False
 
 
-def _smallest(
-    problem: Problem, sets: Sets, alone: Sequence[int], trials: Trials, *, proven: bool
+def _quickly(
+    problem: Problem, sets: Sets, alone: Sequence[int], trials: Trials, stow: Stow
+) -> tuple[Table | None, bool]:
+    """Return seats for VMs of which nothing but nodes decides, and whether no set is larger.
+
+    Easy fleets end with the first sets that the sums over the host allow.
+    """
+    best = _smallest(problem, sets, alone, trials, _Best(proven=True), quick=True)
+    return (best.table, True) if best.table is not None else stow(alone, best.weight)
+
+
+def _smallest(  # noqa: PLR0913 (the search and how far it goes)
+    problem: Problem,
+    sets: Sets,
+    alone: Sequence[int],
+    trials: Trials,
+    best: _Best,
+    *,
+    quick: bool = False,
 ) -> _Best:
-    """Try the sets by the vCPUs that they leave out, as far as the effort goes."""
-    stop = trials.left() - _TRIES * problem.budget
+    """Try the sets by the vCPUs that they leave out, as far as the effort goes.
+
+    Where it is to be `quick` it ends with the first number of vCPUs that is not ruled out.
+    """
+    stop = trials.left() - (1 if quick else _TRIES) * problem.budget
+    most = problem.budget // 2 if quick else _A_TRY * problem.budget
     tries = 0
-    best = _Best(proven=proven)
     for weight in range(sets.total + 1):
         best.weight, sure = weight, True
         for out in sets.weighing(weight):
@@ -113,12 +150,14 @@ def _smallest(
             if trials.left() <= stop:
                 return best
             tries += 1
-            table, none = trials.place(rest, _A_TRY * problem.budget)
+            table, none = trials.place(rest, most)
             sure &= none
             best.add(table)
         if best.table is not None or sets.steps <= 0:
             return best
         best.proven &= sure and not sets.cut
+        if quick and not best.proven:
+            return best
     return best
 
 
@@ -136,7 +175,7 @@ def _kinds(
         names = sorted(members, key=lambda n: problem.demands[n].vm.name, reverse=True)
         first = orders[names[0]]
         wishes = sum([p.best.units for p in first.pieces]) + sum([n for _, n in first.extra_widths])
-        wishes += crowded(problem, first)
+        wishes += first.crowded
         vcpus = problem.demands[names[0]].vm.cpu.max
         kinds.append(Kind(tuple(names), vcpus, asked[names[0]], wishes))
     return sorted(kinds, key=lambda kind: (-kind.vcpus, kind.members))

@@ -68,6 +68,9 @@ def _placement(problem: Problem, number: int, seats: Sequence[Seat]) -> VmPlacem
 
 
 def _items(one: Seat, view: int) -> tuple[tuple[int, tuple[Item, ...]], ...]:
+    if len(one.taken) == 1:
+        core_class, width, count = one.taken[0]
+        return ((width, (Item(core_class, lowest(core_class.free[view], width), count),)),)
     found: dict[int, list[Item]] = {}
     for core_class, width, count in one.taken:
         mask = lowest(core_class.free[view], width)
@@ -130,19 +133,18 @@ def _wish(problem: Problem, demand: Demand, one: Seat) -> Unbound:
 
 
 def _cost(problem: Problem, seats: dict[int, list[Seat]], final: State) -> Cost:
-    total = [0] * 5
-    left = sum(d.vm.cpu.max for n, d in enumerate(problem.demands) if n not in seats)
-    for mine in seats.values():
-        for number, part in enumerate(_cost_of(problem, mine)):
-            total[number] += part
-    shared, split, nodes, caches, distance = total
+    left = 0
+    if len(seats) < len(problem.demands):
+        left = sum([d.vm.cpu.max for n, d in enumerate(problem.demands) if n not in seats])
+    costs = [(0,) * 5, *[_cost_of(problem, mine) for mine in seats.values()]]
+    shared, split, nodes, caches, distance = map(sum, zip(*costs, strict=True))
     used = [problem.bins[b] for b in final.touched]
     return Cost(
         left_out=left,
         shared=shared,
         split=split,
         nodes=nodes,
-        memory=sum(not fits for _, fits in book_unbound(final)),
+        memory=sum([not fits for _, fits in book_unbound(final)]),
         caches=caches,
         distance=distance,
         fragments=len({b.node for b in used}) + len({b.cache for b in used}),
@@ -151,20 +153,19 @@ def _cost(problem: Problem, seats: dict[int, list[Seat]], final: State) -> Cost:
 
 def _cost_of(problem: Problem, seats: Sequence[Seat]) -> tuple[int, int, int, int, int]:
     """Return what one VM costs: shared, split, nodes, caches, distance."""
+    if len(seats) == 1 and len(seats[0].taken) == 1 and seats[0].piece.group == 0:
+        cut = cut_of(problem, seats[0])
+        return joined(seats[0]) + cut.shared, cut.split, 1, 1, 0
     shared = split = caches = 0
     spans: list[set[int | None]] = []
     for one in seats:
-        shared += joined(one)
+        shared += _shared(problem, one)
         if one.piece.group < 0 or not one.taken:
             continue
-        cut = cut_of(problem, one)
-        shared += cut.shared
-        split += cut.split
-        if len(one.taken) == 1:
-            caches += 1
-        else:
-            caches += len({problem.bins[t.core_class.bin].cache for t in one.taken})
-        spans.append(_nodes(problem, one))
+        split += cut_of(problem, one).split
+        bins = [problem.bins[b] for b in {t.core_class.bin for t in one.taken}]
+        caches += len({where.cache for where in bins})
+        spans.append({where.node for where in bins})
     nodes = sum([len(span) for span in spans])
     distance = 0
     if nodes > 1:
@@ -176,7 +177,8 @@ def _cost_of(problem: Problem, seats: Sequence[Seat]) -> tuple[int, int, int, in
 
 def shared_siblings(problem: Problem, table: Table) -> int:
     """Return how many siblings a table shares (preference 3)."""
-    return sum(
-        joined(one) + (cut_of(problem, one).shared if one.piece.group >= 0 else 0)
-        for one in table.seats
-    )
+    return sum([_shared(problem, one) for one in table.seats])
+
+
+def _shared(problem: Problem, one: Seat) -> int:
+    return joined(one) + (cut_of(problem, one).shared if one.piece.group >= 0 else 0)

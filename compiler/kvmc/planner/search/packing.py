@@ -8,6 +8,8 @@ completion takes over.
 
 from __future__ import annotations
 
+from itertools import zip_longest
+from operator import mul
 from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec import Struct
@@ -53,8 +55,7 @@ class Board(Struct):
         """Return how much is left of a node, all dimensions together."""
         found = self.slacks.get(node)
         if found is None:
-            left = zip(self.nodes[node], self.weights, strict=True)
-            found = self.slacks[node] = sum([have * weight for have, weight in left if weight])
+            found = self.slacks[node] = sum(map(mul, self.nodes[node], self.weights))
         return found
 
     def put(self, piece: Piece, home: Home) -> None:
@@ -91,14 +92,11 @@ def board_of(problem: Problem, supply: Supply, pieces: Sequence[Piece]) -> Board
         if where.l3 is not None:
             bins_of[where.node].append(b)
     totals = [sum(column) for column in zip(*supply.nodes, strict=True)]
-    wanted = [0] * len(totals)
-    for piece in pieces:
-        if piece.lean:
-            for d, need in enumerate(needs_of(piece, piece.lean[0])):
-                wanted[d] += need
+    needs = [needs_of(piece, piece.lean[0]) for piece in pieces if piece.lean]
+    wanted = [sum(column) for column in zip_longest(totals, *needs, fillvalue=0)]
     weights = [
-        (need / total) / total if 0 < total < PLENTY else 0.0
-        for need, total in zip(wanted, totals, strict=True)
+        ((both - total) / total) / total if 0 < total < PLENTY else 0.0
+        for both, total in zip(wanted, totals, strict=True)
     ]
     return Board(
         problem=problem,
@@ -117,26 +115,35 @@ def needs_of(piece: Piece, choice: Choice) -> Vector:
 
 def may_fit(board: Board, piece: Piece) -> bool:
     """Whether some node holds the piece as the board is."""
-    return any(
-        all(need <= have for need, have in zip(needs_of(piece, choice), left, strict=False))
-        for choice in piece.lean
-        for node, left in zip(board.problem.nodes, board.nodes, strict=True)
-        if node is not None
-    )
+    for choice in piece.lean:
+        needs = needs_of(piece, choice)
+        for node, left in zip(board.problem.nodes, board.nodes, strict=True):
+            if node is not None and _holds(left, needs):
+                return True
+    return False
+
+
+def _holds(left: Sequence[int], needs: Vector) -> bool:
+    for have, need in zip(left, needs, strict=False):  # noqa: SIM110 (a third of the time)
+        if need > have:
+            return False
+    return True
 
 
 def size_of(board: Board, piece: Piece) -> float:
     """Return how large a piece is at its leanest, all dimensions together."""
     if not piece.lean:
         return 0.0
-    needs = needs_of(piece, piece.lean[0])
-    return sum([need * weight for need, weight in zip(needs, board.weights, strict=False)])
+    found: float = sum(map(mul, needs_of(piece, piece.lean[0]), board.weights))
+    return found
 
 
 def find(board: Board, piece: Piece, choices: Sequence[Choice], *, near: bool) -> Home | None:
     """Return the tightest node for a piece, near the VM's other nodes first where asked."""
     used = board.used.get(piece.vm, ())
     nodes = board.problem.nodes
+    if piece.bound and not used and not piece.cached:
+        return _tightest(board, piece, choices)
     for choice in choices:
         needs = needs_of(piece, choice)
         wish = needs if piece.bound else choice.cores + piece.beside[:-1]
@@ -160,6 +167,24 @@ def find(board: Board, piece: Piece, choices: Sequence[Choice], *, near: bool) -
                     least, best = rank, Home(node, where, choice, needs if lacks else wish)
         if best is not None:
             return best
+    return None
+
+
+def _tightest(board: Board, piece: Piece, choices: Sequence[Choice]) -> Home | None:
+    """Do the same for a VM's first piece, bound to a node of which any cache will do."""
+    for choice in choices:
+        needs = needs_of(piece, choice)
+        found, least = -1, 0.0
+        for node, left in enumerate(board.nodes):
+            if left[0] < needs[0] or not _holds(left, needs):
+                continue
+            slack = board.slacks.get(node)
+            if slack is None:
+                slack = board.slack(node)
+            if (found < 0 or slack < least) and board.problem.nodes[node] is not None:
+                found, least = node, slack
+        if found >= 0:
+            return Home(found, -1, choice, needs)
     return None
 
 

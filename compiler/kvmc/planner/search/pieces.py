@@ -14,6 +14,8 @@ from msgspec import Struct
 from kvmc.planner.search.supply import takes
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from kvmc.planner.cuts import Cut
     from kvmc.planner.demand import Demand
     from kvmc.planner.problem import Problem
@@ -63,35 +65,47 @@ class Order(Struct, frozen=True):
     """(width, cores) for them."""
     sound: bool
     """Whether it can do with no less than `lean` and `extra` say."""
+    crowded: int
+    """Siblings that it shares at its best."""
 
 
 def orders_of(problem: Problem, supply: Supply) -> list[Order]:
     """Return the orders of all VMs; the arithmetic of a shape that repeats is done once."""
-    known: dict[object, tuple[_Choices, ...]] = {}
+    known: dict[object, tuple[tuple[_Choices, ...], int]] = {}
     found = []
+    nothing = (0,) * supply.cores
     for index, (demand, view) in enumerate(zip(problem.demands, problem.view, strict=True)):
-        # `demands_of` gives the same variants to all VMs of a shape.
-        bounds = tuple([(g.bound, g.one_cache) for g in demand.groups])
-        key = (view, demand.prefers, id(demand.variants), bounds)
-        if key not in known:
-            known[key] = _choices(problem, supply, demand, view)
-        pieces = tuple(
-            [
-                Piece(index, n, g.bound, g.one_cache, lean, best, takes(supply, g), ladder)
-                for n, (g, (lean, best, ladder)) in enumerate(
-                    zip(demand.groups, known[key], strict=True)
-                )
-            ]
-        )
-        widths, extra = _extra(supply, demand, view)
-        found.append(Order(index, pieces, extra, widths, _is_sound(problem, demand)))
+        groups = demand.groups
+        # `demands_of` gives the same variants to all VMs of a shape; cells are bound all alike.
+        first = (groups[0].bound, groups[0].one_cache) if groups else None
+        key = (view, demand.prefers, id(demand.variants), first)
+        shape = known.get(key)
+        if shape is None:
+            choices = _choices(problem, supply, demand, view)
+            shape = known[key] = choices, _crowded(demand, choices)
+        choices, crowded = shape
+        pieces = [
+            Piece(index, n, g.bound, g.one_cache, lean, best, takes(supply, g), ladder)
+            for n, (g, (lean, best, ladder)) in enumerate(zip(groups, choices, strict=True))
+        ]
+        widths, extra = _extra(supply, demand, view) if demand.extra else ((), nothing)
+        sound = _is_sound(problem, demand)
+        found.append(Order(index, tuple(pieces), extra, widths, sound, crowded))
     return found
+
+
+def _crowded(demand: Demand, choices: Sequence[_Choices]) -> int:
+    """Return how many siblings a VM shares at its best."""
+    bests = [(group, best) for group, (_, best, _) in enumerate(choices) if best.units]
+    return sum([demand.variants[b.variant].cuts[group][b.cut].shared for group, b in bests])
 
 
 def _is_sound(problem: Problem, demand: Demand) -> bool:
     """Whether nothing of the VM can squeeze in beside itself in ways that are not counted."""
-    apart = sum(1 for g in demand.groups if g.dedicated and not g.bound)
-    return problem.sharing or not demand.prefers or (not demand.extra and apart <= 1)
+    if problem.sharing or not demand.prefers:
+        return True
+    apart = [group for group in demand.groups if group.dedicated and not group.bound]
+    return not demand.extra and len(apart) <= 1
 
 
 def _choices(problem: Problem, supply: Supply, demand: Demand, view: int) -> tuple[_Choices, ...]:
@@ -107,6 +121,10 @@ def _choices(problem: Problem, supply: Supply, demand: Demand, view: int) -> tup
             if variant is None or v == variant
             for choice in _weighed(supply, needs, v, cuts.cuts[number])
         ]
+        if len(every) == 1:
+            only = tuple(every)
+            found.append((only, every[0], only))
+            continue
         group = demand.groups[number]
         places = supply.bins if group.one_cache else supply.nodes if group.bound else ()
         first = every[0] if every else Choice((0,) * supply.cores, 0, 0, 0)
@@ -122,10 +140,13 @@ def _choices(problem: Problem, supply: Supply, demand: Demand, view: int) -> tup
 
 def _fits_some(choice: Choice, places: tuple[Vector, ...]) -> bool:
     """Whether some node or cache has the cores, were it empty."""
-    return any(
-        all(need <= have for need, have in zip(choice.cores, place, strict=False))
-        for place in places
-    )
+    for place in places:
+        for need, have in zip(choice.cores, place, strict=False):
+            if need > have:
+                break
+        else:
+            return True
+    return False
 
 
 def _variant_for_all(supply: Supply, demand: Demand, view: int) -> int:
@@ -192,9 +213,10 @@ def _sum(supply: Supply, needs: list[tuple[Kind, int]]) -> Vector:
 def _undominated(choices: list[Choice]) -> tuple[Choice, ...]:
     """Return the choices that no other beats; of equal ones the one on the fewest cores."""
     kept: list[Choice] = []
+    if choices and len(choices[0].cores) == 1:
+        # Of single numbers the least beats all others.
+        return (choices[min([(c.cores, c.units, n) for n, c in enumerate(choices)])[2]],)
     ranked = sorted(choices, key=lambda c: (sum(c.cores), c.units))
-    if ranked and len(ranked[0].cores) == 1:
-        return (ranked[0],)  # of single numbers the least beats all others
     for one in ranked:
         if not any(all(a <= b for a, b in zip(k.cores, one.cores, strict=True)) for k in kept):
             kept.append(one)
@@ -203,8 +225,6 @@ def _undominated(choices: list[Choice]) -> tuple[Choice, ...]:
 
 def _extra(supply: Supply, demand: Demand, view: int) -> tuple[tuple[tuple[int, int], ...], Vector]:
     """Return how isolated threads share cores with each other, and what that takes."""
-    if not demand.extra:
-        return (), (0,) * supply.cores
     sets = supply.sets
     widest = max((w for w in range(1, demand.extra + 1) if sets[view, w, False]), default=1)
     full, rest = divmod(demand.extra, widest)

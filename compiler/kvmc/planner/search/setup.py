@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from kvmc.cpuset import union
 from kvmc.planner.booking import booked
 from kvmc.planner.claims import cores_of
+from kvmc.planner.once import once
 from kvmc.planner.problem import FRESH, OPEN, Bin, CoreClass, Problem, State
 
 if TYPE_CHECKING:
@@ -34,20 +38,59 @@ def problem_of(
     usable = _views(ordered, host, claims)
     views = sorted(set(usable), key=lambda mask: (-mask.bit_count(), mask))
     number = {mask: index for index, mask in enumerate(views)}
-    places = {(one.node, one.l3) for one in host.alike}
-    bins = tuple(sorted([Bin(*place) for place in places], key=_bin_order))
+    ground = _ground(host)
+    bins = ground.bins
     classes = _classes(host, bins, views, claims)
     return Problem(
         bins=bins,
-        nodes=_nodes(host),
+        nodes=ground.nodes,
         core_of=classes,
-        start=_start(host, classes, bins, claims, bookings),
+        start=_start(host, classes, ground, claims, bookings),
         demands=ordered,
         view=tuple([number[mask] for mask in usable]),
-        distances={(n.id, to): d for n in host.nodes for to, d in n.distances},
-        wide=_wide(bins),
+        distances=ground.distances,
+        wide=ground.wide,
         sharing=_allows(host),
         budget=BUDGET if budget is None else budget,
+    )
+
+
+class _Ground(Struct, frozen=True, kw_only=True):
+    """What follows from the host alone."""
+
+    bins: tuple[Bin, ...]
+    nodes: tuple[int | None, ...]
+    distances: Mapping[tuple[int, int], int]
+    wide: frozenset[int]
+    start: State
+    """Without any cores."""
+
+
+@once
+def _ground(host: Host) -> _Ground:
+    bins = tuple(sorted({Bin(one.node, one.l3) for one in host.alike}, key=_bin_order))
+    pages = {(n.id, size): count for n in host.nodes for size, count in n.hugepages}
+    ratio = host.policy.overcommit
+    shared = host.policy.shared & host.online
+    start = State(
+        cores={},
+        memory={
+            n.id: n.memory_kib - sum([size * count for size, count in n.hugepages])
+            for n in host.nodes
+            if n.memory_kib is not None
+        },
+        pages=pages,
+        pool={size: sum([c for (_, s), c in pages.items() if s == size]) for _, size in pages},
+        floats={node: int(ratio * len(cpus & shared)) for node, cpus in host.node_cpus.items()},
+        all_floats=int(ratio * len(shared)),
+        touched=frozenset(),
+    )
+    return _Ground(
+        bins=bins,
+        nodes=_nodes(host),
+        distances={(n.id, to): d for n in host.nodes for to, d in n.distances},
+        wide=_wide(bins),
+        start=start,
     )
 
 
@@ -61,18 +104,22 @@ def _hardest_first(demand: Demand) -> tuple[int, int, int, str]:
     """Order of placing: large VMs first, whole-core ones before those that bend, then by name."""
     bends = len(demand.variants)
     for variant in demand.variants:
-        for cuts in variant.cuts:
-            bends += len(cuts)
+        bends += sum(map(len, variant.cuts))
     bound = sum([group.bound for group in demand.groups])
     return (-demand.threads_needed, -bound, bends, demand.vm.name)
 
 
 def _views(demands: Sequence[Demand], host: Host, claims: Sequence[Claim]) -> list[int]:
     """Return the CPUs each demand may use, other VMs' claims taken off, as masks."""
+    if not claims:
+        return [demand.cpus.mask for demand in demands]
     allow = _allows(host)
-    closed = [_closed(claim, host) for claim in claims]
     mine = {claim.name for claim in claims}
     barred: dict[object, int] = {}
+    if mine.isdisjoint([demand.vm.name for demand in demands]):
+        for joins in {allow and demand.prefers for demand in demands}:
+            barred[None, joins] = _all_closed(claims, host, joins=joins)
+    closed = [] if barred or not demands else [_closed(claim, host) for claim in claims]
     found = []
     for demand in demands:
         name = demand.vm.name if demand.vm.name in mine else None
@@ -89,6 +136,14 @@ def _views(demands: Sequence[Demand], host: Host, claims: Sequence[Claim]) -> li
             barred[name, joins] = total
         found.append(demand.cpus.mask & ~barred[name, joins])
     return found
+
+
+def _all_closed(claims: Sequence[Claim], host: Host, *, joins: bool) -> int:
+    """Return what all claims keep from a VM that has none of its own."""
+    open_to_it = [claim.dedicated for claim in claims if joins and claim.prefers]
+    rest = [claim.dedicated for claim in claims if not (joins and claim.prefers)]
+    rest += [claim.floating for claim in claims]
+    return union(open_to_it).mask | cores_of(union(rest), host).mask
 
 
 def _closed(claim: Claim, host: Host) -> tuple[int, int]:
@@ -158,27 +213,14 @@ def _allows(host: Host) -> bool:
 def _start(
     host: Host,
     classes: dict[CoreClass, tuple[int, ...]],
-    bins: Sequence[Bin],
+    ground: _Ground,
     claims: Sequence[Claim],
     bookings: Sequence[Booking],
 ) -> State:
-    pages = {(n.id, size): count for n in host.nodes for size, count in n.hugepages}
-    ratio = host.policy.overcommit
-    shared = host.policy.shared & host.online
-    taken = union([claim.dedicated for claim in claims]).mask
-    state = State(
-        cores={key: len(cores) for key, cores in classes.items()},
-        memory={
-            n.id: n.memory_kib - sum([size * count for size, count in n.hugepages])
-            for n in host.nodes
-            if n.memory_kib is not None
-        },
-        pages=pages,
-        pool={size: sum(c for (_, s), c in pages.items() if s == size) for _, size in pages},
-        floats={node: int(ratio * len(cpus & shared)) for node, cpus in host.node_cpus.items()},
-        all_floats=int(ratio * len(shared)),
-        touched=frozenset(
-            [bins.index(Bin(one.node, one.l3)) for one in host.alike if taken & one.cpus.mask]
-        ),
-    )
+    cores = {key: len(cores) for key, cores in classes.items()}
+    state = replace(ground.start, cores=cores)
+    if claims:
+        taken = union([claim.dedicated for claim in claims]).mask
+        where = [Bin(one.node, one.l3) for one in host.alike if taken & one.cpus.mask]
+        state = replace(state, touched=frozenset([ground.bins.index(one) for one in where]))
     return booked(state, bookings) if bookings else state

@@ -83,6 +83,18 @@ class Stock:
                     break
         return taken
 
+    def take_alike(self, number: int, view: int, width: int, count: int) -> Taken | None:
+        """Take cores that nobody is on from a bin that has one class of them; None if it has not.
+
+        This is what `holds` and `take` come to on plain hosts.
+        """
+        stock = self.bins[number]
+        classes = [c for c in stock if c.status == FRESH and c.free[view].bit_count() >= width]
+        if len(classes) != 1 or stock[classes[0]] < count:
+            return None
+        self.remove(classes[0], count)
+        return Taken(classes[0], width, count)
+
     def take_scarce(
         self, bins: Sequence[int], view: int, units: tuple[int, int], *, joins: bool
     ) -> list[Taken]:
@@ -142,6 +154,8 @@ class Stock:
 
 def lowest(free: int, width: int) -> int:
     """Return the mask of the lowest so many free threads."""
+    if free.bit_count() == width:
+        return free
     mask = 0
     for _ in range(width):
         low = free & -free

@@ -1,7 +1,8 @@
 """Sets of VMs by their vCPUs that, left out, free what the sums over the host lack.
 
-What the VMs that are still to be looked at can free at the most, by their best ratio, cuts the
-search for sets short (G. B. Dantzig, "Discrete-variable extremum problems", 1957).
+The most that the VMs still to be looked at can free with so many vCPUs, sum by sum, is in a table
+(R. Bellman, "Dynamic Programming", 1957, for the knapsack), and cuts the search for sets short:
+where a single sum lacks, it never looks in vain.
 """
 
 from __future__ import annotations
@@ -18,6 +19,14 @@ _MOST_SETS = 300
 """Sets with equally many vCPUs that are looked at."""
 _MOST_STEPS = 100_000
 """Looks at a kind of VMs on the way to them."""
+_NEVER = -(1 << 60)
+"""Frees less than anything: stands for numbers of vCPUs that VMs do not add up to."""
+_ROWS = 64
+"""The least number of vCPUs that the table is made for."""
+
+
+_Step = tuple[int, int, "Sequence[int]", tuple[int, ...]]
+"""The next kind to look at, the vCPUs and the sums that are still missing, and who is out."""
 
 
 class Kind(NamedTuple):
@@ -45,8 +54,8 @@ class Sets(Struct):
     """What there is of each sum."""
     reach: list[int]
     """Kind -> the numbers of vCPUs that it and those after it can add up to, one bit each."""
-    ratio: list[list[float]]
-    """Kind -> the most that it and those after it free of each sum with one vCPU."""
+    most: list[list[list[int]]] = []
+    """Kind -> by sum and vCPUs the most that it and those after it free with just so many."""
     steps: int = _MOST_STEPS
     cut: bool = False
     """Whether there may be more sets than the last ones that were returned."""
@@ -57,16 +66,24 @@ class Sets(Struct):
         spare = [total - want for want, total in zip(wanted, have, strict=True)]
         dims = [d for d, left in enumerate(spare) if left < 0]
         asks = [[kind.asks[d] for d in dims] for kind in kinds]
-        reach, ratio = [1], [[0.0] * len(dims)]
-        for kind, frees in zip(reversed(kinds), reversed(asks), strict=True):
+        reach = [1]
+        for kind in reversed(kinds):
             now = reach[-1]
             for _ in kind.members:
                 now |= now << kind.vcpus
             reach.append(now)
-            most = zip(frees, ratio[-1], strict=True)
-            ratio.append([max(amount / kind.vcpus, best) for amount, best in most])
         lacking = [-spare[d] for d in dims]
-        return cls(kinds, lacking, asks, spare, have, reach[::-1], ratio[::-1])
+        return cls(kinds, lacking, asks, spare, have, reach[::-1])
+
+    def _tabulate(self, weight: int) -> None:
+        """Make the table for so many vCPUs, and for twice as many where it is too short."""
+        if self.most and all(len(row) > weight for row in self.most[0]):
+            return
+        size = max(2 * weight, _ROWS)
+        most = [[[0] + [_NEVER] * size for _ in self.lacking]]
+        for kind, frees in zip(reversed(self.kinds), reversed(self.asks), strict=True):
+            most.append([_row(row, kind, more) for row, more in zip(most[-1], frees, strict=True)])
+        self.most = most[::-1]
 
     @property
     def total(self) -> int:
@@ -86,7 +103,8 @@ class Sets(Struct):
         """
         if roomy:
             self.steps = _MOST_STEPS // 10
-        found = list(islice(self._exact(0, weight, self.lacking, ()), _MOST_SETS))
+        self._tabulate(weight)
+        found = list(islice(self._exact(weight), _MOST_SETS))
         self.cut = len(found) == _MOST_SETS or self.steps <= 0
         kind_of = {n: kind for kind in self.kinds for n in kind.members}
 
@@ -100,22 +118,48 @@ class Sets(Struct):
 
         return sorted(found, key=rank)
 
-    def _exact(
-        self, index: int, missing: int, lacking: Sequence[int], out: tuple[int, ...]
-    ) -> Iterator[set[int]]:
-        if missing == 0:
-            if all(more <= 0 for more in lacking):
+    def _exact(self, weight: int) -> Iterator[set[int]]:
+        """Yield sets of so many vCPUs, as many as can be of the first kinds first."""
+        step: _Step = (0, weight, self.lacking, ())
+        # A walk without recursion: a thousand kinds of VMs are deep.
+        walk: list[Iterator[_Step]] = [iter([step])]
+        while walk:
+            following = next(walk[-1], None)
+            if following is None:
+                walk.pop()
+                continue
+            _, missing, lacking, out = following
+            if missing:
+                walk.append(self._steps(*following))
+            elif max(lacking, default=0) <= 0:
                 yield set(out)
-            return
+
+    def _steps(
+        self, index: int, missing: int, lacking: Sequence[int], out: tuple[int, ...]
+    ) -> Iterator[_Step]:
+        """Yield what may come next: some VMs of one kind more."""
         for here in range(index, len(self.kinds)):
             self.steps -= 1
             if self.steps <= 0 or not self.reach[here] >> missing & 1:
                 return
-            if any(more > missing * r for more, r in zip(lacking, self.ratio[here], strict=True)):
+            if any(more > row[missing] for more, row in zip(lacking, self.most[here], strict=True)):
                 return
             kind = self.kinds[here]
             for count in range(min(len(kind.members), missing // kind.vcpus), 0, -1):
                 frees = zip(lacking, self.asks[here], strict=True)
                 less = [more - count * amount for more, amount in frees]
                 taken = (*out, *kind.members[:count])
-                yield from self._exact(here + 1, missing - count * kind.vcpus, less, taken)
+                yield here + 1, missing - count * kind.vcpus, less, taken
+
+
+def _row(row: list[int], kind: Kind, frees: int) -> list[int]:
+    """Return what is freed at the most where VMs of one more kind may go, any number of them."""
+    left, batch = len(kind.members), 1
+    while left:
+        # 1, 2, 4 ... of them and the rest: these add up to every number
+        batch = min(batch, left)
+        step, more = batch * kind.vcpus, batch * frees
+        row = row[:step] + [max(a, b + more) for a, b in zip(row[step:], row, strict=False)]
+        left -= batch
+        batch *= 2
+    return row

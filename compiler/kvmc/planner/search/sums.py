@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import add
 from typing import TYPE_CHECKING
 
 from kvmc.planner.problem import FRESH
@@ -24,7 +25,7 @@ def surely_too_many(problem: Problem) -> bool:
 
 def lacks(problem: Problem, supply: Supply, orders: Sequence[Order]) -> bool:
     """Whether plain sums show that the VMs do not all fit."""
-    return any(need > 0 for need in overflow(problem, supply, orders))
+    return max(overflow(problem, supply, orders), default=0) > 0
 
 
 def too_many_for_caches(problem: Problem, supply: Supply, orders: Sequence[Order]) -> bool:
@@ -73,15 +74,15 @@ def host_totals(problem: Problem, supply: Supply) -> tuple[int, ...]:
 
 def asks(supply: Supply, order: Order) -> tuple[int, ...]:
     """Return what one VM asks at least of each sum."""
-    total = list(order.extra) + [0] * (len(supply.sizes) + 2)
+    total = (*order.extra, *(0,) * (len(supply.sizes) + 2))
     for piece in order.pieces:
-        for u in range(supply.cores):
-            total[u] += min([choice.cores[u] for choice in piece.lean], default=0)
-        memory, *rest = piece.beside
-        total[supply.cores] += memory if piece.bound else 0
-        for d, need in enumerate(rest, supply.cores + 1):
-            total[d] += need
-    return tuple(total)
+        lean = piece.lean
+        cores = lean[0].cores if lean else (0,) * supply.cores
+        if len(lean) > 1:
+            cores = tuple(map(min, *[choice.cores for choice in lean]))
+        beside = piece.beside if piece.bound else (0, *piece.beside[1:])
+        total = tuple(map(add, total, cores + beside))
+    return total
 
 
 def missing_cores(problem: Problem, orders: Sequence[Order]) -> int:
@@ -90,18 +91,6 @@ def missing_cores(problem: Problem, orders: Sequence[Order]) -> int:
     What a VM shares even where it has its node or cache to itself is counted beside.
     """
     wished = sum([piece.best.units for order in orders for piece in order.pieces])
-    wished += sum([n for order in orders for _, n in order.extra_widths])
+    wished += sum([n for order in orders if order.extra_widths for _, n in order.extra_widths])
     fresh = sum([count for c, count in problem.start.cores.items() if c.status == FRESH])
-    return max(wished - fresh, 0) + sum([crowded(problem, order) for order in orders])
-
-
-def crowded(problem: Problem, order: Order) -> int:
-    """Return how many siblings a VM shares at its best."""
-    variants = problem.demands[order.vm].variants
-    return sum(
-        [
-            variants[piece.best.variant].cuts[piece.group][piece.best.cut].shared
-            for piece in order.pieces
-            if piece.best.units
-        ]
-    )
+    return max(wished - fresh, 0) + sum([order.crowded for order in orders])

@@ -49,11 +49,8 @@ class Supply(Struct, frozen=True):
     """Node -> the same, then memory in KiB, pages of each size, floating vCPUs."""
     exact: bool
     """Whether fitting by these numbers is enough, not only needed."""
-
-    @property
-    def cores(self) -> int:
-        """The number of dimensions that count cores."""
-        return len(self.unions)
+    cores: int
+    """The number of dimensions that count cores: one a union."""
 
     def weigh(self, kind: Kind, amount: int) -> Vector:
         """Return what so many units (threads, where shared) of a kind take of the unions."""
@@ -83,6 +80,7 @@ def supply_of(problem: Problem) -> Supply:
         bins=bins,
         nodes=_of_nodes(problem, bins, sizes, len(unions)),
         exact=all_of_them and (not problem.sharing or len(types) == 1),
+        cores=len(unions),
     )
 
 
@@ -120,6 +118,8 @@ def kinds(demand: Demand, view: int) -> set[Kind]:
 def takes(supply: Supply, group: Group) -> Vector:
     """Return what a bound group takes of a node beside cores."""
     own = group.page_kib
+    if not supply.sizes:
+        return (0 if own else group.memory_kib, group.floats)
     pages = [group.memory_kib // own if own == size and own else 0 for size in supply.sizes]
     return (0 if own else group.memory_kib, *pages, group.floats)
 

@@ -55,8 +55,16 @@ def _is_spread(problem: Problem, taken: Sequence[Taken]) -> bool:
 
 
 def _span(problem: Problem, taken: Iterable[Taken]) -> Span:
-    places = {problem.bins[t.core_class.bin] for t in taken}
+    return _span_of(problem, {t.core_class.bin for t in taken})
+
+
+def _span_of(problem: Problem, bins: Iterable[int]) -> Span:
+    places = [problem.bins[b] for b in bins]
     return len({place.node for place in places}), len({place.cache for place in places})
+
+
+def _plus(one: Span, other: Span) -> Span:
+    return one[0] + other[0], one[1] + other[1]
 
 
 def _draw_together(table: Table, one: Seat) -> bool:
@@ -67,7 +75,7 @@ def _draw_together(table: Table, one: Seat) -> bool:
         gain = (0, 0)
         for seat, taken in change:
             before, after = _span(problem, seat.taken), _span(problem, taken)
-            gain = (gain[0] + after[0] - before[0], gain[1] + after[1] - before[1])
+            gain = _plus(gain, (after[0] - before[0], after[1] - before[1]))
         if gain < (0, 0) and (best is None or gain < best[0]):
             best = gain, change
     if best is None:
@@ -128,7 +136,8 @@ def _moves(table: Table, one: Seat) -> Iterator[Change]:
 
 
 def _exchanges(table: Table, one: Seat) -> Iterator[Change]:
-    """Yield exchanges with others that sit in a bin that the seat has."""
+    """Yield exchanges, those that help, with others that sit in a bin that the seat has."""
+    problem = table.problem
     mine = {t.core_class.bin for t in one.taken}
     for other in table.seats:
         if other is one or other.piece.cached:
@@ -144,10 +153,22 @@ def _exchanges(table: Table, one: Seat) -> Iterator[Change]:
                 ):
                     continue
                 count = min(t.number, theirs.number)
+                here = _bins_after(one, t, count, theirs.core_class.bin)
+                there = _bins_after(other, theirs, count, t.core_class.bin)
+                before = _plus(_span_of(problem, mine), _span(problem, other.taken))
+                if _plus(_span_of(problem, here), _span_of(problem, there)) >= before:
+                    continue
                 yield (
                     (one, _swapped(one.taken, t, theirs.core_class, count)),
                     (other, _swapped(other.taken, theirs, t.core_class, count)),
                 )
+
+
+def _bins_after(one: Seat, gone: Taken, count: int, come: int) -> set[int]:
+    """Return the bins of a seat that gives away so many cores for cores of another bin."""
+    bins = {t.core_class.bin for t in one.taken if t is not gone or gone.number > count}
+    bins.add(come)
+    return bins
 
 
 def _swapped(taken: Sequence[Taken], gone: Taken, come: CoreClass, count: int) -> list[Taken]:

@@ -45,7 +45,7 @@ def domain_view(job: Job) -> DomainView:
         iothreads=vm.iothreads,
         cputune=cputune_view(vm, plan),
         numatune=numatune_view(vm, plan),
-        features=features_view(vm, with_base=job.base is not None),
+        features=features_view(job),
         cpu=cpu_view(vm, plan),
-        machine=machine_view(vm),
+        machine=machine_view(job),
     )

@@ -10,11 +10,14 @@ from msgspec import Struct
 from kvmc.render.views.attributes import attributes
 
 if TYPE_CHECKING:
+    from kvmc.render.model import Job
     from kvmc.render.views.attributes import Attributes
     from kvmc.spec.model import Boot, Disk, Features, Vm
 
 DISK_POOL = "/var/lib/libvirt/images"
 """Where libvirt's default storage pool keeps its volumes."""
+
+_X86 = ("x86_64", "i686")
 
 XAPIC_VCPUS = 255
 """Above this libvirt wants an IOMMU with extended interrupt mode (qemuValidateDomainDef)."""
@@ -62,16 +65,19 @@ class MachineView(Struct, frozen=True, kw_only=True):
     iommu: bool
 
 
-def features_view(vm: Vm, *, with_base: bool) -> FeaturesView:
+def features_view(job: Job) -> FeaturesView:
     """Return <features>; with a base only what the spec asks for."""
+    vm, bare = job.vm, job.base is None
     # interrupt remapping needs the split irqchip
-    split = _extended_interrupts(vm) and not with_base
+    split = _extended_interrupts(vm, job.arch) and bare
+    # CPU hotplug goes through ACPI; others than x86 have none, or only with a firmware
+    x86 = _arch(vm.machine.emulator, job.arch) in _X86
     others = (
         ("pmu", attributes(state=_state(vm.features.pmu))),
         ("ioapic", attributes(driver="qemu" if split else None)),
     )
     return FeaturesView(
-        flags=() if with_base else ("acpi", "apic"),  # CPU hotplug goes through ACPI
+        flags=("acpi", "apic") if bare and x86 else (),
         kvm=_kvm(vm.features),
         others=tuple((element, given) for element, given in others if given),
     )
@@ -88,11 +94,11 @@ def _state(asked: bool | None) -> str | None:  # noqa: FBT001 - three states of 
     return None if asked is None else {True: "on", False: "off"}[asked]
 
 
-def machine_view(vm: Vm) -> MachineView:
-    """Return the minimal machine: x86_64 q35 unless the spec says otherwise."""
-    machine = vm.machine
-    arch = _arch(machine.emulator)
-    default = "q35" if arch in ("x86_64", "i686") else None
+def machine_view(job: Job) -> MachineView:
+    """Return the minimal machine: of the host's architecture, q35 on x86."""
+    vm, machine = job.vm, job.vm.machine
+    arch = _arch(machine.emulator, job.arch)
+    default = "q35" if arch in _X86 else None
     return MachineView(
         type=machine.type or "kvm",
         os=attributes(arch=arch, machine=machine.machine or default),
@@ -101,19 +107,24 @@ def machine_view(vm: Vm) -> MachineView:
         emulators=() if machine.emulator is None else (machine.emulator,),
         disks=tuple(_disk(vm, index, disk) for index, disk in enumerate(machine.disks)),
         serials=_serials(machine.serial),
-        iommu=_extended_interrupts(vm),
+        iommu=_extended_interrupts(vm, job.arch),
     )
 
 
-def _extended_interrupts(vm: Vm) -> bool:
+def _extended_interrupts(vm: Vm, host: str | None) -> bool:
     q35 = "q35" in (vm.machine.machine or "q35")
-    return vm.cpu.max > XAPIC_VCPUS and q35 and _arch(vm.machine.emulator) == "x86_64"
+    return vm.cpu.max > XAPIC_VCPUS and q35 and _arch(vm.machine.emulator, host) == "x86_64"
 
 
-def _arch(emulator: str | None) -> str:
-    """Return the architecture in the emulator's name, `qemu-system-ARCH`; x86_64 without one."""
+def _arch(emulator: str | None, host: str | None) -> str:
+    """Return the architecture in the emulator's name, `qemu-system-ARCH`, or the host's.
+
+    x86_64 where neither is known.
+    """
     prefix, _, arch = (emulator or "").rpartition("/")[2].partition("qemu-system-")
-    return {"": "x86_64", "i386": "i686"}.get(arch, arch) if not prefix else "x86_64"
+    if arch and not prefix:
+        return {"i386": "i686"}.get(arch, arch)
+    return host or "x86_64"
 
 
 def _boot(boot: Boot | None) -> tuple[tuple[str, str], ...]:
