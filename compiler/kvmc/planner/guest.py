@@ -55,6 +55,17 @@ def threads_of_map(vm: Vm, host: Host | None) -> int | None:
     return threads_of(vm, host, pins)
 
 
+def threads_shown(vm: Vm, host: Host, own: Mapping[int, int], planned: int) -> int:
+    """Return the siblings that a guest core shows: as `planned`, or those that came together.
+
+    On cores of four threads, say, two vCPUs that had to share a core are threads of it.
+    """
+    given = vm.cpu.topology is not None or vm.pin.threads != "prefer"
+    if planned > 1 or given or len(own) < vm.cpu.max:
+        return planned
+    return threads_of(vm, host, own)
+
+
 def threads_of(vm: Vm, host: Host, pins: Mapping[int, int]) -> int:
     """Return the siblings really used together where every vCPU has an online CPU of its own."""
     cores = [host.core_of[pins[vcpu]].cpus for vcpu in range(vm.cpu.max)]

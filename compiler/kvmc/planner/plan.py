@@ -12,6 +12,7 @@ from kvmc.planner import places
 from kvmc.planner.booking import bookings_of
 from kvmc.planner.claims import claim_of, names_cpus
 from kvmc.planner.demand import demands_of, isolated_threads
+from kvmc.planner.guest import threads_shown
 from kvmc.planner.held import demand_fingerprint, hold
 from kvmc.planner.locking.staying import unchanged, with_renewed
 from kvmc.planner.manual import check_memory, check_numbers, check_share
@@ -245,7 +246,8 @@ def _plans(fleet: _Fleet, problem: Problem, solution: Solution) -> dict[str, VmP
                 plans[vm.name] = places.by_hand(vm, host, extra)
         elif vm.name in placements:
             demand, placement = placements[vm.name]
-            threads = demand.variants[placement.variant].threads
+            own = seats[vm.name].vcpus
+            threads = threads_shown(vm, host, own, demand.variants[placement.variant].threads)
             cells = [group.cell for group in demand.groups]
             nodes = dict(zip(cells, [one.node for one in placement.groups], strict=True))
             plans[vm.name] = places.placed(vm, host, seats[vm.name], nodes, threads)

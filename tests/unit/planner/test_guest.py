@@ -67,6 +67,13 @@ def test_a_core_of_four_threads_is_shown_as_one() -> None:
     assert _shown(machine("a", 8), host=host) == shape(cores=2, threads=4)
 
 
+def test_two_vcpus_that_share_a_core_of_four_threads_are_threads_of_it() -> None:
+    host = synthetic("node:1 l3:2 core:1 pu:4")
+    vm = machine("a", 2, l3="require")
+    assert _shown(vm, host=host) == shape(threads=2)
+    assert not planned(host, vm)[1].diagnostics
+
+
 def test_there_is_one_socket_a_cell() -> None:
     vm = machine("a", 8, **numa("0-3", "4-7"))
     assert _shown(vm) == shape(sockets=2, cores=2, threads=2)
