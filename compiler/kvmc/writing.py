@@ -32,12 +32,12 @@ def write_atomically(target: StrPath, text: str, *, durable: bool = True) -> boo
     path = tidy(os.fspath(target))
     if os.path.basename(path) in ("", "."):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-    if _is_special(path):
+    if is_special(path):
         return _write_into(path, content)
     if _holds(path, content):
         return False
     if not os.path.isdir(folder_of(path)):
-        os.makedirs(folder_of(path), exist_ok=True)
+        _make_folder(folder_of(path))
     _clean_up_when_ended()
     handle, temporary = _beside(path)
     try:
@@ -56,8 +56,19 @@ def write_atomically(target: StrPath, text: str, *, durable: bool = True) -> boo
     return True
 
 
-def _is_special(target: StrPath) -> bool:
-    """Whether a rename would do harm: a device, a pipe, or a name such as /dev/stdout."""
+def _make_folder(path: str) -> None:
+    """Make a folder and those above it; raises OSError, also for a thousand levels of them."""
+    try:
+        os.makedirs(path, exist_ok=True)
+    except RecursionError:
+        raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG)) from None
+
+
+def is_special(target: StrPath) -> bool:
+    """Whether a rename would do harm: a device, a pipe, or a name such as /dev/stdout.
+
+    Nothing is there to be read either: to ask a pipe for what it held is to wait without end.
+    """
     try:
         mode = os.lstat(target).st_mode
     except OSError:

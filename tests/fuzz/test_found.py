@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.fuzz import corpus
 from tests.fuzz.cli import judge, kvmc
 from tests.fuzz.places import inside
+from tests.unit.host.trees import smt_host
 
 VM = b"{kvmc: v1, kind: vm, name: web, memory: 1GiB, cpu: {count: 1}, pin: {strategy: dedicated}}\n"
 HOST = b"""kvmc: v1
@@ -69,3 +71,19 @@ def test_streams_that_are_closed_or_full(streams: str, code: int) -> None:
         run = subprocess.run(["sh", "-c", command], capture_output=True, check=False)
         assert run.returncode == code, run.stderr.decode()
         assert b"KV9" not in run.stderr
+
+
+@pytest.mark.parametrize("target", ["/dev/stdout", "/dev/null"])
+def test_a_host_probed_into_a_stream_is_not_read_from_it(target: str) -> None:
+    with inside({f"root/{name}": text.encode() for name, text in smt_host().items()}):
+        probe = [sys.executable, "-m", "kvmc", "host", "probe", "--sysfs", "root", "-o", target]
+        run = subprocess.run(probe, capture_output=True, timeout=20, check=False)
+        assert run.returncode == 0, run.stderr.decode()
+        assert (b"kind: host" in run.stdout) == (target == "/dev/stdout")
+
+
+def test_a_domain_imported_into_a_pipe_is_not_read_from_it() -> None:
+    with inside({"d.xml": corpus.xml("domain")[0]}):
+        command = [sys.executable, "-m", "kvmc", "import", "d.xml", "-o", "/dev/stdout"]
+        run = subprocess.run(command, capture_output=True, timeout=20, check=False)
+        assert b"kind: vm" in run.stdout, run.stderr.decode()

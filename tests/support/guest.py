@@ -153,8 +153,9 @@ def agent_kernel_and_initrd(folder: Path) -> tuple[Path, Path]:
 def python_kernel_and_initrd(folder: Path, *scripts: Path) -> tuple[Path, Path]:
     """Return a kernel and an initramfs whose guest runs the first script as root, on ttyS1.
 
-    With cgroups of version 2, and this Python's standard library, kvmc and qemu.qmp to import.
+    With cgroups of version 2, and this Python's standard library, kvmc and what it imports.
     """
+    import msgspec
     import qemu.qmp
 
     import kvmc
@@ -169,7 +170,7 @@ def python_kernel_and_initrd(folder: Path, *scripts: Path) -> tuple[Path, Path]:
         for needed in stdlib.glob(f"lib-dynload/{module}.*.so"):
             files |= _libraries(needed)
     files |= _modules(stdlib, home)
-    for package in (kvmc, qemu.qmp):
+    for package in (kvmc, msgspec, qemu.qmp):
         place = f"app/{package.__name__.replace('.', '/')}"
         files |= _modules(Path(str(package.__file__)).parent, place)
     initrd = folder / "kvmc-python.cpio.gz"

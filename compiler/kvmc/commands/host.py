@@ -14,7 +14,7 @@ from kvmc.commands.inputs import stops
 from kvmc.commands.result import Failure, Result
 from kvmc.diagnostics import Diagnostic, Outcome, Place, error
 from kvmc.report.style import printable
-from kvmc.writing import write_atomically
+from kvmc.writing import is_special, write_atomically
 
 if TYPE_CHECKING:
     import argparse
@@ -56,8 +56,9 @@ def _probe(options: argparse.Namespace) -> Result:
     text = _with_their_words(dump_host(host), host, target)
     said = _write(target, text)
     # The policy is older than the facts: what it names may be gone.
+    written = _loaded(files.Text(name=str(target), content=text.encode()))
     return Result(
-        diagnostics=(*probed.diagnostics, *_load(target).diagnostics),
+        diagnostics=(*probed.diagnostics, *written.diagnostics),
         lines={str(target): text.splitlines()},
         document=to_json(host),
         said=said,
@@ -94,12 +95,17 @@ def _read_source(options: argparse.Namespace) -> Outcome[Host]:
     return reader(text.value.content, options.name or path.stem, str(path))
 
 
+def _is_old(target: Path) -> bool:
+    """Whether a description may stand there; /dev/stdout and a pipe take one, and keep none."""
+    return files.is_there(target) and not is_special(target)
+
+
 def _with_old_policy(host: Host, target: Path, name: str | None) -> Host:
     """Keep what a person wrote in a description that is probed anew: its policy and its name.
 
     A `name` that the command line gives is newer than the one in the file.
     """
-    if not files.is_there(target):
+    if not _is_old(target):
         return host
     old = _load(target)
     if old.value is None:
@@ -119,7 +125,7 @@ def _with_their_words(text: str, host: Host, target: Path) -> str:
 
     Where that would not say the same (an alias into the facts, say) the policy is written anew.
     """
-    old = files.read_text(target)
+    old = files.read_text(target) if _is_old(target) else Outcome(None)
     words = old.value and _POLICY.search(old.value.content.decode().replace("\r\n", "\n"))
     if not words:
         return text

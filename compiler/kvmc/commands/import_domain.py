@@ -14,7 +14,7 @@ from kvmc.commands.result import Failure, Result
 from kvmc.diagnostics import Diagnostic, Outcome, Place, Severity, note, warning
 from kvmc.render import xmltree
 from kvmc.report.style import printable
-from kvmc.writing import write_atomically
+from kvmc.writing import is_special, write_atomically
 
 if TYPE_CHECKING:
     import argparse
@@ -101,8 +101,9 @@ def _no_host(option: str) -> Host:
 
 
 def _write(target: Path, text: str) -> str:
-    there = files.read_file(target).value if files.is_there(target) else None
-    if files.is_there(target) and (there is None or there.content != text.encode()):
+    old = files.is_there(target) and not is_special(target)
+    there = files.read_file(target).value if old else None
+    if old and (there is None or there.content != text.encode()):
         raise Failure(2, f"{target} is there already, and is not overwritten; name another file")
     try:
         changed = write_atomically(target, text)

@@ -77,7 +77,7 @@ def _arm_kinds(
         return _ranked(groups, capacity.__getitem__)
     frequency = _column(reader, online, "cpufreq/cpuinfo_max_freq")
     if len(frequency) == len(online):
-        return _ranked(groups, frequency.__getitem__)
+        return _ranked(groups, lambda cpu: (frequency[cpu], _class(parts[cpu])))
     return _ranked(groups, lambda cpu: _class(parts[cpu]))
 
 
@@ -99,12 +99,15 @@ def _class(part: str) -> int:
     return 1 if number in _LITTLE else 3 if number in _PRIME else 2
 
 
-def _ranked(groups: tuple[CpuSet, ...], rank: Callable[[int], int]) -> tuple[CpuSet, ...]:
-    """Sort kinds by their best CPU; () where two cannot be told apart."""
-    best = {group: max(rank(cpu) for cpu in group) for group in groups}
-    if len(set(best.values())) < len(groups):
-        return ()
-    return tuple(sorted(groups, key=lambda group: -best[group]))
+def _ranked(
+    groups: tuple[CpuSet, ...], rank: Callable[[int], int | tuple[int, int]]
+) -> tuple[CpuSet, ...]:
+    """Sort kinds by their best CPU; two designs that nothing ranks are one kind."""
+    alike: dict[int | tuple[int, int], CpuSet] = {}
+    for group in groups:
+        best = max(rank(cpu) for cpu in group)
+        alike[best] = alike.get(best, EMPTY) | group
+    return tuple(alike[best] for best in sorted(alike, reverse=True))
 
 
 def _frequency_kinds(reader: Reader, online: CpuSet) -> tuple[CpuSet, ...]:

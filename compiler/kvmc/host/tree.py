@@ -85,7 +85,10 @@ def _is_list(path: str) -> bool:
 
 
 def _is_id(text: str) -> bool:
-    return _NUMBER.match(text) is not None and 0 <= int(text) <= MAX_CPU_ID
+    """Tell the end of cpu1 from those of cpufreq and cpu01, which is none that a kernel makes."""
+    return (
+        _NUMBER.match(text) is not None and str(int(text)) == text and 0 <= int(text) <= MAX_CPU_ID
+    )
 
 
 def some(paths: Iterable[str], limit: int = 3) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 
 from kvmc.diagnostics import error
 from kvmc.source.ambiguity import ambiguity
+from kvmc.source.problems import MAX_PROBLEMS
 from kvmc.spec.phrases import both, either, expected, field, quoted, shown
 from kvmc.spec.suggest import closest, homes
 from kvmc.units import UNITS
@@ -74,12 +76,15 @@ def translate(problem: Problem, root: Place, schema: dict[str, Any]) -> Iterator
 def _unknown_fields(problem: Problem) -> dict[str, str | None]:
     """Unknown field -> the field that was perhaps meant."""
     known = problem.schema["properties"]
-    return {k: closest(k, known) for k in problem.instance if k not in known}
+    unknown = (name for name in problem.instance if name not in known)
+    return {name: closest(name, known) for name in islice(unknown, MAX_PROBLEMS + 1)}
 
 
 def _unknown(problem: Problem, place: Place, schema: dict[str, Any]) -> Iterator[Diagnostic]:
     for name, near in _unknown_fields(problem).items():
-        elsewhere = homes(name, schema)
+        # What must be there and is not was meant, wherever else such a field may stand.
+        lacks = near in problem.schema.get("required", ()) and near not in problem.instance
+        elsewhere = () if lacks else homes(name, schema)
         if elsewhere:
             hint = f"`{name}` belongs under {either(f'`{home}`' for home in elsewhere)}"
         elif near:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 
 from msgspec import json
@@ -10,6 +11,7 @@ from msgspec import json
 from kvmc.cpuset import CpuSetError
 from kvmc.diagnostics import Outcome, Place, error
 from kvmc.resources import schema_text
+from kvmc.source.problems import MAX_PROBLEMS
 from kvmc.spec.header import kind_of
 from kvmc.spec.quick import check_cpuset, is_integer, is_number, judge_of
 from kvmc.spec.values import text_keys
@@ -17,6 +19,7 @@ from kvmc.spec.values import text_keys
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from jsonschema import ValidationError
     from jsonschema.protocols import Validator
 
     from kvmc.diagnostics import Diagnostic
@@ -36,7 +39,7 @@ def fields_of(document: Document, kind: str) -> Outcome[dict[str, Any]]:
     """Return the data of a document, keys as text; none where it is no valid `kind` (KV2xx).
 
     Each problem is said once and at the deepest place that explains it; an unknown field that
-    looks like a missing one is reported as the former only.
+    looks like a missing one is reported as the former only. Beyond MAX_PROBLEMS it is KV118.
     """
     header = kind_of(document)
     place = Place(file=document.file, document=document.index)
@@ -51,10 +54,12 @@ def fields_of(document: Document, kind: str) -> Outcome[dict[str, Any]]:
         return Outcome(None if wrong else data, header.diagnostics)
     from kvmc.spec.problems import translate
 
-    found = list(header.diagnostics)
     schema, problems = _check(kind, data)
-    for problem in problems:
-        found.extend(translate(problem, place, schema))
+    told = (said for problem in problems for said in translate(problem, place, schema))
+    found = [*header.diagnostics, *islice(told, MAX_PROBLEMS)]
+    if next(told, None) is not None:
+        text = f"more than {MAX_PROBLEMS} problems; the rest are not shown"
+        found.append(error("KV118", text, place, hint="is this the file you meant?"))
     wrong = any(d.is_error for d in found)
     return Outcome(None if wrong else data, tuple(dict.fromkeys(found)))
 
@@ -83,6 +88,25 @@ def _validator(kind: str) -> Validator:
         {"integer": lambda _, value: is_integer(value), "number": lambda _, value: is_number(value)}
     )
     strict: type[Validator] = extend(  # type: ignore[no-untyped-call]
-        Draft7Validator, type_checker=types
+        Draft7Validator, {"additionalProperties": _others}, type_checker=types
     )
     return strict(json.decode(schema_text(kind)), format_checker=formats)
+
+
+def _others(
+    validator: Validator, rule: object, data: object, schema: dict[str, Any]
+) -> Iterator[ValidationError]:
+    """Judge `additionalProperties` in the file's order; jsonschema goes by that of a set.
+
+    Of more than MAX_PROBLEMS errors the same ones must be told in each run.
+    """
+    from jsonschema import ValidationError as Found
+
+    if not isinstance(data, dict):
+        return
+    others = [name for name in data if name not in schema.get("properties", ())]
+    if isinstance(rule, dict):
+        for name in others:
+            yield from validator.descend(data[name], rule, path=name)  # type: ignore[attr-defined]
+    elif others and not rule:
+        yield Found("unknown fields")

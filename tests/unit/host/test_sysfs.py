@@ -99,6 +99,12 @@ def test_no_online_file_means_a_file_for_each_cpu() -> None:
     assert host(files).offline == CpuSet((7,))
 
 
+def test_only_the_kernels_names_of_cpus_are_cpus() -> None:
+    others = ("cpu", "cpu08", "cpufreq", "cpu-1", "cpu9x", "cpu99999999")
+    odd = {f"{CPU}/{name}/online": "1\n" for name in others}
+    assert host(smt_host() | odd) == host(smt_host())
+
+
 def test_an_online_cpu_without_a_folder_is_left_out() -> None:
     files = smt_host()
     files[f"{CPU}/online"] = "0-8\n"
@@ -305,6 +311,8 @@ def each(name: str, *values: object) -> dict[str, str]:
 MAX = "cpufreq/cpuinfo_max_freq"
 BASE = "cpufreq/base_frequency"
 MIDR = "regs/identification/midr_el1"
+BIG_LITTLE = ("0x411fd4e0", "0x411fd4d0", "0x412fd470")
+"""Cortex-X3, A715 and A710, of which only the first is of another class."""
 
 
 @pytest.mark.parametrize(
@@ -341,6 +349,10 @@ MIDR = "regs/identification/midr_el1"
         (each("cpu_capacity", 1024, 800, 500) | each(MIDR, *["0x410fd851"] * 3), "..."),
         (each(MIDR, "0x410fd034", "0x410fd034", "0x410fd082"), "eep"),
         (each(MIDR, "0x610f0220", "0x610f0220", "0x610f0230"), "..."),
+        # two designs of which nothing says that one is faster are one kind
+        (each(MIDR, *BIG_LITTLE), "pee"),
+        (each(MIDR, *BIG_LITTLE) | each(MAX, 3187200, 2803200, 2803200), "pee"),
+        (each(MIDR, *BIG_LITTLE) | each(MAX, 2803200, 2803200, 2803200), "pee"),
         (
             {
                 "proc/cpuinfo": "".join(

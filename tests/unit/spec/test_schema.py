@@ -141,6 +141,11 @@ def test_a_misspelled_field_is_not_missing_too() -> None:
     assert (problem.place.pointer, problem.place.key) == ("/cpu/cuont", True)
 
 
+def test_a_field_that_is_missing_is_meant_before_one_of_that_name_elsewhere() -> None:
+    (problem,) = validate(document(SMALL + "cpus: 2"), "vm")
+    assert (problem.code, problem.hint) == ("KV211", "did you mean `cpu`?")
+
+
 @pytest.mark.parametrize(
     ("field", "hint"),
     [
