@@ -80,7 +80,7 @@ tune:
   period: 50000
   quota: 20000
   scheduler: [{{vcpus: 1, policy: fifo, priority: 1}}]
-pin: {{strategy: manual, map: {{0: "{BOTH}", 1: "{BOTH}", 2: "{BOTH}"}}}}
+pin: {{strategy: manual, map: {{0: "{BOTH}", 1: "{LAST}", 2: "{BOTH}"}}}}
 """
 
 

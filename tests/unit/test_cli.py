@@ -51,6 +51,28 @@ def test_usage_errors_are_2_and_say_why_on_stderr(arguments: tuple[str, ...]) ->
     assert ran.err
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("check", ""),
+        ("plan", "--host", ""),
+        ("plan", "--explain", ""),
+        ("build", "-o", ""),
+        ("map", "--svg", ""),
+        ("diff", "--connect", ""),
+        ("apply", "--yes", "--host", ""),
+    ],
+    ids=str,
+)
+def test_what_a_script_never_set_is_not_guessed(arguments: tuple[str, ...]) -> None:
+    """An empty --host would be the only host, an empty folder the one it runs in."""
+    write(Path(), vms__web=vm("web"), hosts__h=host())
+    ran = kvmc(*arguments)
+    assert (ran.code, ran.out) == (2, "")
+    assert " is empty" in ran.err
+    assert sorted(path.name for path in Path().rglob("*.*")) == ["h.yaml", "web.yaml"]
+
+
 def test_the_package_runs_as_a_module() -> None:
     ran = subprocess.run(
         [sys.executable, "-m", "kvmc", "nosuch"], capture_output=True, text=True, check=False

@@ -89,4 +89,12 @@ CODES: tuple[Code, ...] = (
         "no other. Where another node is nearer, the distances are mistyped or in the wrong "
         "order, and kvmc would bring together what is far apart.",
     ),
+    Code(
+        "KV444",
+        "shared CPUs are isolated",
+        "Shared vCPUs and shared emulator threads float on policy.shared, and the scheduler "
+        "moves them where there is room. It moves nothing on CPUs that were isolated at boot "
+        "(isolcpus=), so they pile up on one of these while the others idle. Isolated CPUs are "
+        "for dedicated vCPUs; share housekeeping CPUs.",
+    ),
 )

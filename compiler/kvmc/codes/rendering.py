@@ -41,7 +41,8 @@ CODES: tuple[Code, ...] = (
         "ignores in this combination, or that only newer versions know. kvmc says so instead of "
         "dropping it. `fallback` is about a named model, and the modes host-passthrough and "
         "maximum name none. `clusters` in a topology needs libvirt 10.1 and a machine that has "
-        "them: QEMU's x86 machines have not.",
+        "them: QEMU's x86 machines have not. Machines of type pc have 255 vCPUs at most, those of "
+        "type q35 288 in QEMU 7.2 and more in later versions.",
     ),
     Code(
         "KV606",

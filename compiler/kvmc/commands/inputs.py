@@ -23,6 +23,17 @@ if TYPE_CHECKING:
     from kvmc.spec.model import Vm
 
 
+_NAMES = (
+    ("host", "--host"),
+    ("connect", "--connect"),
+    ("output", "-o"),
+    ("svg", "--svg"),
+    ("html", "--html"),
+    ("explain", "--explain"),
+)
+"""Options that name something, by their attribute."""
+
+
 class Inputs(Struct, frozen=True, kw_only=True):
     """Everything read for a run, and the diagnostics so far."""
 
@@ -49,6 +60,7 @@ class Inputs(Struct, frozen=True, kw_only=True):
 
 def read(options: argparse.Namespace) -> Inputs:
     """Read and check PATHs, the nearest hosts/ and --host; nothing is planned yet."""
+    _refuse_empty(options)
     found = files.read_inputs(options.paths)
     texts = list(found.value or ())
     diagnostics = list(found.diagnostics)
@@ -73,6 +85,15 @@ def read(options: argparse.Namespace) -> Inputs:
         forced=_forced(options.host, host_file, repository.hosts),
         diagnostics=(*diagnostics, *checked.diagnostics, *unread, *locked.diagnostics),
     )
+
+
+def _refuse_empty(options: argparse.Namespace) -> None:
+    """Raise Failure(2) for an option that is empty: a script's variable that was never set."""
+    if "" in (options.paths or ()):
+        raise Failure(2, "a PATH is empty; leave it out, or write `.`")
+    for name, flag in _NAMES:
+        if getattr(options, name, None) == "":
+            raise Failure(2, f"{flag} is empty")
 
 
 def _read_locks(repository: intake.Repository) -> tuple[dict[str, Text], list[Diagnostic]]:

@@ -1,4 +1,4 @@
-"""Rules of a host file, KV430-KV443: facts that contradict each other, policy that cannot hold."""
+"""Rules of a host file, KV430-KV444: facts that contradict each other, policy that cannot hold."""
 
 from __future__ import annotations
 
@@ -124,6 +124,18 @@ def split_core(host: Host, _data: Data, root: Place) -> Iterator[Diagnostic]:
         )
 
 
+def shared_isolated(host: Host, _data: Data, root: Place) -> Iterator[Diagnostic]:
+    """KV444: nothing balances threads over isolated CPUs (kernel, isolcpus=domain)."""
+    if (both := host.policy.shared & host.isolated) and len(host.policy.shared) > 1:
+        yield warning(
+            "KV444",
+            f"{cpus(both)} {'is' if len(both) == 1 else 'are'} shared, and isolated at boot",
+            root.at("policy", "shared"),
+            hint="threads that float there stay where they start, mostly all on one CPU: share "
+            "CPUs that are not isolated",
+        )
+
+
 def distance_to_unknown_node(host: Host, data: Data, root: Place) -> Iterator[Diagnostic]:
     """KV437: distances name nodes that are described."""
     known = {str(node.id) for node in host.nodes}
@@ -241,6 +253,7 @@ RULES: tuple[Rule, ...] = (
     policy_unknown,
     policy_overlap,
     split_core,
+    shared_isolated,
     distance_to_unknown_node,
     distance_missing,
     distance_to_itself,

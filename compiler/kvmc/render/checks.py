@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kvmc.diagnostics import error, note, warning
-from kvmc.render.views.machine import DISK_POOL
+from kvmc.render.views.machine import DISK_POOL, XAPIC_VCPUS, machine_view
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from kvmc.diagnostics import Diagnostic
     from kvmc.render.model import Job
     from kvmc.spec.model import Machine, Vm
+
+_Q35_VCPUS = 288
 
 _MODES_WITH_MODEL = ("custom", "host-model")
 
@@ -28,6 +30,7 @@ def check_job(job: Job) -> tuple[Diagnostic, ...]:
         *_relative_disks(job.vm),
         *_fallback(job.vm),
         *_clusters(job),
+        *beyond_machine(job),
     )
 
 
@@ -78,6 +81,27 @@ def _fallback(vm: Vm) -> Iterator[Diagnostic]:
             f"libvirt ignores fallback with cpu mode {cpu.mode}, which names no model",
             vm.place.at("cpu", "fallback"),
             hint="leave fallback out",
+        )
+
+
+def beyond_machine(job: Job) -> Iterator[Diagnostic]:
+    """Yield what has more vCPUs than its machine type (QEMU's max_cpus); a base is not looked at.
+
+    pc has 255 in all versions; q35 has 288 in QEMU 7.2 and more in later ones.
+    """
+    vm = job.vm
+    if vm.machine.base is not None or vm.cpu.max <= XAPIC_VCPUS:
+        return
+    name = dict(machine_view(job).os).get("machine", "")
+    if name == "pc" or name.startswith("pc-i440fx"):
+        text = f"machine {name} has {XAPIC_VCPUS} vCPUs at most, and cpu.max is {vm.cpu.max}"
+        yield error("KV605", text, vm.place.at("machine"), hint="use machine q35")
+    elif vm.cpu.max > _Q35_VCPUS and (name == "q35" or name.startswith("pc-q35")):
+        yield warning(
+            "KV605",
+            f"cpu.max is {vm.cpu.max}, and a q35 machine of QEMU 7.2 has {_Q35_VCPUS} at most",
+            vm.place.at("cpu"),
+            hint="look at `virsh domcapabilities` of the host: vcpu max",
         )
 
 

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from kvmc.diagnostics import error, note, warning
+from kvmc.render.checks import beyond_machine
 from kvmc.render.qemu_cpu import NOT_FOR_QEMU, host_model, of_the_host
 from kvmc.render.views.machine import DISK_POOL
 
@@ -21,7 +22,7 @@ _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*\Z")
 
 
 def check_job(job: Job) -> tuple[Diagnostic, ...]:
-    """Return what stands in the way (KV621, KV622) and what is not as it was asked (KV623-626)."""
+    """Return what stands in the way (KV605, KV621, KV622), and what is not as asked (KV623-626)."""
     return (
         *_base(job.vm),
         *_names(job),
@@ -29,6 +30,7 @@ def check_job(job: Job) -> tuple[Diagnostic, ...]:
         *_paths(job.vm),
         *_libvirts_checks(job.vm),
         *_left_out(job.vm),
+        *beyond_machine(job),
     )
 
 

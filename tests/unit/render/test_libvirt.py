@@ -314,7 +314,26 @@ def test_over_255_vcpus_get_the_iommu_that_libvirt_asks_for() -> None:
     assert "<ioapic driver='qemu'/>" in part(job(vm(256)), "features")
     assert "<driver intremap='on' eim='on'/>" in part(job(vm(256)), "devices")
     assert "iommu" not in text(job(vm(255)))
-    assert "iommu" not in text(job(vm(256, machine=Machine(machine="pc"))))
+    assert "iommu" not in text(job(vm(256, machine=Machine(machine="microvm"))))
+
+
+@pytest.mark.parametrize(
+    ("count", "machine", "codes"),
+    [
+        (255, "pc", []),
+        (256, "pc", ["KV605"]),
+        (256, "pc-i440fx-7.2", ["KV605"]),
+        (288, None, []),
+        (289, "pc-q35-7.2", ["KV605"]),
+        (289, "microvm", []),
+    ],
+)
+@pytest.mark.parametrize("target", ["libvirt", "qemu"])
+def test_more_vcpus_than_the_machine_has_are_told(
+    target: str, count: int, machine: str | None, codes: list[str]
+) -> None:
+    outcome = TARGETS[target](job(vm(count, machine=Machine(machine=machine))))
+    assert [d.code for d in outcome.diagnostics if d.code == "KV605"] == codes
 
 
 def test_direct_boot_takes_the_place_of_the_boot_disk() -> None:
