@@ -53,15 +53,14 @@ def complete(board: Board, pieces: Sequence[Piece], effort: Effort) -> bool:
     nodes = [n for n, node in enumerate(board.problem.nodes) if node is not None]
     if not pieces:
         return True
-    if not all(may_fit(board, piece) for piece in pieces):
-        return False
-    table = sums_of(board, nodes, pieces)
     by_vm: dict[int, list[Piece]] = {}
     for piece in pieces:
         by_vm.setdefault(piece.vm, []).append(piece)
     several = len(by_vm) < len(pieces)
-    if several and max(map(len, by_vm.values())) > len(nodes):
+    most = max(map(len, by_vm.values()))
+    if most > len(nodes) or not all(may_fit(board, piece) for piece in pieces):
         return False
+    table = sums_of(board, nodes, pieces)
     nodes.sort(key=lambda n: (sum([board.nodes[n][d] for d in table.dims]), board.nodes[n], n))
     slots = [slot_of(board, table, mine) for mine in by_vm.values()]
     if not several:

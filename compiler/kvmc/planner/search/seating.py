@@ -71,9 +71,9 @@ def _seat(  # noqa: PLR0913 (all of it is what a seat is made of)
     view = table.problem.view[piece.vm]
     joins = demand.prefers and piece.group >= 0
     may_join = joins and table.problem.sharing
-    if len(bins) == 1 and piece.group >= 0 and not may_join:
+    if piece.group >= 0 and not may_join:
         widths = demand.variants[variant].cuts[piece.group][cut].widths
-        alike = table.stock.take_alike(bins[0], view, *widths[0]) if len(widths) == 1 else None
+        alike = table.stock.take_alike(bins, view, *widths[0]) if len(widths) == 1 else None
         if alike:
             table.seats.append(Seat(piece, variant, cut, node, [alike]))
             return True

@@ -83,17 +83,25 @@ class Stock:
                     break
         return taken
 
-    def take_alike(self, number: int, view: int, width: int, count: int) -> Taken | None:
-        """Take cores that nobody is on from a bin that has one class of them; None if it has not.
+    def take_alike(self, bins: Iterable[int], view: int, width: int, count: int) -> Taken | None:
+        """Take cores that nobody is on from the tightest bin that has enough of one class.
 
-        This is what `holds` and `take` come to on plain hosts.
+        None where there is none, or some bin has several classes. This is what `holds` and `take`
+        come to on plain hosts.
         """
-        stock = self.bins[number]
-        classes = [c for c in stock if c.status == FRESH and c.free[view].bit_count() >= width]
-        if len(classes) != 1 or stock[classes[0]] < count:
+        found: tuple[int, int, CoreClass] | None = None
+        for number in bins:
+            stock = self.bins[number]
+            classes = [c for c in stock if c.status == FRESH and c.free[view].bit_count() >= width]
+            if len(classes) > 1:
+                return None
+            if classes and stock[classes[0]] >= count:
+                here = (stock[classes[0]], number, classes[0])
+                found = here if found is None else min(found, here)
+        if found is None:
             return None
-        self.remove(classes[0], count)
-        return Taken(classes[0], width, count)
+        self.remove(found[2], count)
+        return Taken(found[2], width, count)
 
     def take_scarce(
         self, bins: Sequence[int], view: int, units: tuple[int, int], *, joins: bool
