@@ -169,6 +169,8 @@ def python_kernel_and_initrd(folder: Path, *scripts: Path) -> tuple[Path, Path]:
     for module in ("_ssl", "binascii"):  # which qemu.qmp imports
         for needed in stdlib.glob(f"lib-dynload/{module}.*.so"):
             files |= _libraries(needed)
+    for needed in Path(str(msgspec.__file__)).parent.glob("*.so"):
+        files |= _libraries(needed)
     files |= _modules(stdlib, home)
     for package in (kvmc, msgspec, qemu.qmp):
         place = f"app/{package.__name__.replace('.', '/')}"
