@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kvmc.cpuset import union
 from kvmc.planner.demand import groups_of
 from kvmc.planner.guest import threads_of
 from kvmc.planner.held import hold
@@ -58,9 +59,8 @@ def _home(group: Group, line: Held, host: Host) -> int | None:
     if not group.dedicated:
         cell = -1 if group.cell is None else group.cell
         return next((b.node for b in line.bookings if b.cell == cell), None)
-    nodes = {nodes_of(host, cpus) for vcpu in group.dedicated if (cpus := line.cpus[vcpu])}
-    only = nodes.pop()
-    return only.first if not nodes and len(only) == 1 else None
+    nodes = nodes_of(host, union([cpus for v in group.dedicated if (cpus := line.cpus[v])]))
+    return nodes.first if len(nodes) == 1 else None
 
 
 def _may_show(line: Held, vm: Vm, host: Host) -> bool:

@@ -69,7 +69,7 @@ def _stale(lock: Lock, host: Host, place: Place) -> Diagnostic:
 def _unfit(held: Held, vm: Vm, host: Host, place: Place) -> Iterator[Diagnostic]:
     """Yield an error where a line cannot be that of its VM: only editing by hand makes such."""
     cells = sorted(b.cell for b in held.bookings)
-    nodes = {node.id for node in host.nodes} | {core.node for core in host.cores}
+    nodes = host.node_cpus.keys()
     own = {v for v, cpus in enumerate(held.cpus) if cpus and len(cpus) == 1}
     problems = [
         (len(held.cpus) != vm.cpu.max, f"it has {len(held.cpus)} vCPUs, the spec {vm.cpu.max}"),

@@ -195,6 +195,7 @@ def _apart(choices: Sequence[Sequence[Hashable]]) -> bool:
 def _give(choices: Sequence[Sequence[Hashable]], number: int, owner: dict[Hashable, int]) -> bool:
     """Give one more its choice, along the shortest chain of others that take another one."""
     wanted_by: dict[Hashable, int] = {}
+    had: dict[int, Hashable] = {}
     queue = [number]
     for asking in queue:
         for choice in choices[asking]:
@@ -202,19 +203,13 @@ def _give(choices: Sequence[Sequence[Hashable]], number: int, owner: dict[Hashab
                 continue
             wanted_by[choice] = asking
             if choice in owner:
+                had[owner[choice]] = choice
                 queue.append(owner[choice])
                 continue
-            _pass_on(choice, wanted_by, owner)
+            free, taker = choice, asking
+            owner[free] = taker
+            while taker in had:
+                free = had[taker]
+                taker = owner[free] = wanted_by[free]
             return True
     return False
-
-
-def _pass_on(choice: Hashable, wanted_by: dict[Hashable, int], owner: dict[Hashable, int]) -> None:
-    """Give a free choice to who wants it, what that one had to who wants that, and so on."""
-    had = {one: other for other, one in owner.items()}
-    one = wanted_by[choice]
-    while one in had:
-        owner[choice] = one
-        choice = had[one]
-        one = wanted_by[choice]
-    owner[choice] = one

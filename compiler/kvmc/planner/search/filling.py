@@ -59,7 +59,7 @@ def fullest(
     more = max([ware.vcpus for ware in wares]) // 4 + 1
     most = least
     while steps > 0:
-        given = steps // 2 + 1
+        given = 2 * steps // 3 + 1
         hunt = _Hunt.of(ranked, nodes, given, (least, most))
         hunt.fill(0, [ware.members for ware in ranked], 0, total)
         if hunt.best is not None:

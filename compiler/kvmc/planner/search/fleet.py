@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 _POOL = 30
 """Steps for one fleet in all, in units of the problem's budget: two seconds of Python or so."""
-_STOWING = 3
+_STOWING = 4
 """Steps for filling nodes out of all VMs where not all fit."""
 _STEPS_A_VM = 20
 _ANY = 1 << 30

@@ -100,29 +100,15 @@ def fewest_out(  # noqa: PLR0913 (the host in sums, and how to place)
     wanted = [sum(column) for column in zip(*[asked[n] for n in alone], strict=True)]
     sets = Sets.of(kinds, wanted, have)
     stow = trials.stow
-    if stow is not None and len(alone) <= _FEW * len(problem.nodes):
-        table, sure = _quickly(problem, sets, alone, trials, stow)
-        if table is not None:
-            return table, sure and all_tried
-    found = _smallest(problem, sets, alone, trials, _Best(proven=proven))
-    if found.table is not None:
-        return found.table, found.proven
-    if stow is not None:
-        table, sure = stow(alone, 0)
-        if table is not None:
-            return table, sure and all_tried
-    return _with_slack(problem, sets, found.weight, alone, trials), False
-
-
-def _quickly(
-    problem: Problem, sets: Sets, alone: Sequence[int], trials: Trials, stow: Stow
-) -> tuple[Table | None, bool]:
-    """Return seats for VMs of which nothing but nodes decides, and whether no set is larger.
-
-    Easy fleets end with the first sets that the sums over the host allow.
-    """
-    best = _smallest(problem, sets, alone, trials, _Best(proven=True), quick=True)
-    return (best.table, True) if best.table is not None else stow(alone, best.weight)
+    few = stow is not None and len(alone) <= _FEW * len(problem.nodes)
+    found = _smallest(problem, sets, alone, trials, _Best(proven=few or proven), quick=few)
+    done = found.table is not None
+    if not done and stow is not None:
+        found.table, done = stow(alone, found.weight if few else 0)
+        found.proven = done
+    if not done:
+        found.table, found.proven = _with_slack(problem, sets, found, alone, trials), False
+    return found.table, found.proven and all_tried
 
 
 def _smallest(  # noqa: PLR0913 (the search and how far it goes)
@@ -136,7 +122,8 @@ def _smallest(  # noqa: PLR0913 (the search and how far it goes)
 ) -> _Best:
     """Try the sets by the vCPUs that they leave out, as far as the effort goes.
 
-    Where it is to be `quick` it ends with the first number of vCPUs that is not ruled out.
+    Where it is to be `quick` it ends with the first number of vCPUs that is not ruled out, because
+    easy fleets end with the first sets that the sums over the host allow.
     """
     stop = trials.left() - (1 if quick else _TRIES) * problem.budget
     most = problem.budget // 2 if quick else _A_TRY * problem.budget
@@ -182,16 +169,20 @@ def _kinds(
 
 
 def _with_slack(
-    problem: Problem, sets: Sets, weight: int, alone: Sequence[int], trials: Trials
+    problem: Problem, sets: Sets, found: _Best, alone: Sequence[int], trials: Trials
 ) -> Table | None:
     """Return seats for a set that leaves out more than the sums ask for, as little as is found.
 
     The more room is left the easier it is to find seats: what is left out beyond a number of vCPUs
-    is doubled until they are found, and then halved again.
+    is doubled until they are found, and then halved again. `found` is the number that may do, and
+    the best so far if there is any.
     """
     stop = trials.left() - _ROOMY * problem.budget
-    best: Table | None = None
-    low, high, more = weight, sets.total + 1, 1
+    best = found.table
+    low, high, more = found.weight, sets.total + 1, 1
+    if best is not None:
+        placed = {one.piece.vm for one in best.seats}
+        high = sum([problem.demands[n].vm.cpu.max for n in alone if n not in placed])
     while low + 1 < high and (best is None or trials.left() > stop):
         middle = sets.next(low + more if best is None else (low + high) // 2)
         if middle >= high:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -26,6 +27,10 @@ def search(problem: Problem) -> Solution:
     VMs that would not fit an otherwise empty host are no part of the question what the others
     leave out: they are taken away first, or nothing beside them could be proven.
     """
+    if problem.demands and not any(map(partial(_may_hold, problem), range(len(problem.demands)))):
+        from kvmc.planner.search.outcome import solution_of
+
+        return solution_of(problem, None, complete=True)
     found = _search(problem)
     if found.complete:
         return found
@@ -44,6 +49,13 @@ def search(problem: Problem) -> Solution:
         cost=rest.cost._replace(left_out=rest.cost.left_out + out),
         complete=rest.complete or None not in rest.placements,
     )
+
+
+def _may_hold(problem: Problem, number: int) -> bool:
+    """Whether all cores together have as many free threads as a VM asks for."""
+    view = problem.view[number]
+    free = sum([n * c.free[view].bit_count() for c, n in problem.start.cores.items()])
+    return problem.demands[number].threads_needed <= free
 
 
 def _is_hopeless(problem: Problem, number: int) -> bool:
