@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from kvmc.planner.problem import Cost, Solution
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kvmc.planner.problem import Problem, Solution
+    from kvmc.planner.problem import Problem
 
 _FEW_VMS = 4
 _FEW_VCPUS = 24
@@ -27,7 +29,10 @@ def search(problem: Problem) -> Solution:
     VMs that would not fit an otherwise empty host are no part of the question what the others
     leave out: they are taken away first, or nothing beside them could be proven.
     """
-    if problem.demands and not any(map(partial(_may_hold, problem), range(len(problem.demands)))):
+    if not problem.demands:
+        final = problem.start  # all stay where they are: a build that changes nothing ends here
+        return Solution(placements=(), order=(), cost=Cost(), final=final, complete=True)
+    if not any(map(partial(_may_hold, problem), range(len(problem.demands)))):
         from kvmc.planner.search.outcome import solution_of
 
         return solution_of(problem, None, complete=True)
