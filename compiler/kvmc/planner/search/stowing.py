@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kvmc.planner.search.arrange import Request, seats
-from kvmc.planner.search.filling import Ware, fullest
+from kvmc.planner.search.filling import Ware, fullest, within
 from kvmc.planner.search.packing import Home, board_of, needs_of
 from kvmc.planner.search.sums import lacks
 
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from kvmc.planner.search.seating import Table
     from kvmc.planner.search.supply import Vector
 
-_MOST_VMS = 300
+_MOST_VMS, _MOST_NODES = 300, 300
+"""Nodes are filled by calls within calls, one for each node that holds any of the VMs."""
 
 
 def is_rigid(orders: Sequence[Order]) -> bool:
@@ -42,14 +43,20 @@ def stowed(request: Request, least: int) -> tuple[Table | None, bool]:
 
     `least` is how many vCPUs stay out at the least. No seats where the effort is not enough.
     """
-    nodes = [n for n, node in enumerate(request.problem.nodes) if node is not None]
     kinds = _kinds(request)
     dims = [d for d in range(len(request.supply.nodes[0])) if any(needs[d] for _, needs in kinds)]
     wares = [
         Ware(vcpus, _part(needs, dims), len(members)) for (vcpus, needs), members in kinds.items()
     ]
-    have = [_part(request.supply.nodes[n], dims) for n in nodes]
-    found = fullest(wares, have, least, request.effort.left)
+    rooms = {
+        n: _part(request.supply.nodes[n], dims)
+        for n, node in enumerate(request.problem.nodes)
+        if node is not None
+    }
+    nodes = [n for n, room in rooms.items() if any(within(ware.needs, room) for ware in wares)]
+    if len(nodes) > _MOST_NODES:
+        return None, False
+    found = fullest(wares, [rooms[n] for n in nodes], least, request.effort.left)
     if found is None:
         return None, False
     table = _seated(request, nodes, list(kinds.values()), found)
