@@ -24,8 +24,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     os.environ["XDG_CACHE_HOME"] = tempfile.gettempdir() + "/nowhere"  # none but a test's own
-    # A job in the background ignores it, and so would everything that the tests interrupt.
+    # A job in the background, or under nohup, ignores these, and so would what the tests end.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     config.addinivalue_line("markers", "xdist_group(name): tests that one worker runs together")
     if config.getoption("--update-golden") and os.environ.get("CI"):
         raise pytest.UsageError("--update-golden would make every golden pass; CI must not use it")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from msgspec import Struct
 from msgspec.structs import replace
 
-from kvmc.diagnostics import Diagnostic, Outcome, error, locate
+from kvmc.diagnostics import Diagnostic, Outcome, Place, error, locate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -78,40 +78,56 @@ def _load_in_parts(texts: Sequence[Text]) -> Sequence[_Part]:
 class _Part(NamedTuple):
     """What some of the texts hold."""
 
-    documents: Sequence[Document]
-    vms: Sequence[Vm]
-    hosts: Sequence[Host]
-    diagnostics: Sequence[Diagnostic]
+    documents: list[Document]
+    vms: list[Vm]
+    hosts: list[Host]
+    diagnostics: list[Diagnostic]
 
 
 def _load(texts: Sequence[Text]) -> _Part:
+    part = _Part(documents=[], vms=[], hosts=[], diagnostics=[])
+    for text in texts:
+        _load_text(text, part)
+    return part
+
+
+def _load_text(text: Text, part: _Part) -> None:
+    """Add what a file holds; of one with too many problems no more than these."""
+    from kvmc.source.problems import MAX_PROBLEMS, too_many
     from kvmc.source.reader import read
-    from kvmc.spec.load import load_vm
+
+    source = read(text.content, text.name)
+    part.diagnostics.extend(source.diagnostics)
+    errors = 0
+    for document in source.value or ():
+        if errors > MAX_PROBLEMS:
+            part.diagnostics.append(too_many(Place(file=text.name, document=document.index)))
+            return
+        # Kept for its positions: the data is in the Vm or Host, and would travel for nothing.
+        part.documents.append(document.without_data())
+        found = _load_document(document, part)
+        part.diagnostics.extend(found)
+        errors += sum(d.is_error for d in found)
+
+
+def _load_document(document: Document, part: _Part) -> tuple[Diagnostic, ...]:
+    """Add the VM or the host of a document; return what there is to say of it."""
     from kvmc.spec.schema import kind_of
 
-    documents: list[Document] = []
-    vms: list[Vm] = []
-    hosts: list[Host] = []
-    diagnostics: list[Diagnostic] = []
-    for text in texts:
-        source = read(text.content, text.name)
-        diagnostics += source.diagnostics
-        for document in source.value or ():
-            # Kept for its positions: the data is in the Vm or Host, and would travel for nothing.
-            documents.append(document.without_data())
-            kind = kind_of(document)
-            diagnostics += kind.diagnostics
-            if kind.value == "vm":
-                vm = load_vm(document)
-                diagnostics += vm.diagnostics
-                vms += [vm.value] if vm.value else []
-            elif kind.value == "host":
-                from kvmc.host.snapshot import load_host
+    kind = kind_of(document)
+    if kind.value == "vm":
+        from kvmc.spec.load import load_vm
 
-                host = load_host(document)
-                diagnostics += host.diagnostics
-                hosts += [host.value] if host.value else []
-    return _Part(documents=documents, vms=vms, hosts=hosts, diagnostics=diagnostics)
+        vm = load_vm(document)
+        part.vms.extend([vm.value] if vm.value else [])
+        return (*kind.diagnostics, *vm.diagnostics)
+    if kind.value == "host":
+        from kvmc.host.snapshot import load_host
+
+        host = load_host(document)
+        part.hosts.extend([host.value] if host.value else [])
+        return (*kind.diagnostics, *host.diagnostics)
+    return kind.diagnostics
 
 
 def _where(host: Host) -> tuple[str, int]:

@@ -126,4 +126,10 @@ CODES: tuple[Code, ...] = (
         "After 1000 problems in one file the rest of it is not read. Such a file is rarely a spec "
         "that went wrong; check that it is the one you meant.",
     ),
+    Code(
+        "KV119",
+        "too many documents",
+        "A file holds 20000 YAML documents at most. Split it: one file for each VM is what diffs "
+        "and reviews read best.",
+    ),
 )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 from yaml import events as ev
 
+from kvmc.source import problems as bounds
 from kvmc.source.anchors import Anchored, Anchors
 from kvmc.source.document import Document
 from kvmc.source.frames import open_list
@@ -68,6 +69,9 @@ class Composer(Struct):
         self._start = (mark.line + 1, mark.column + 1)
         self._root = None
         self.anchors.clear()
+        if self.problems.document >= bounds.MAX_DOCUMENTS:
+            text = f"more than {bounds.MAX_DOCUMENTS} documents; the rest of the file was not read"
+            self.problems.stop("KV119", text, *self._start, "split it into several files")
 
     def _end(self, _event: ev.DocumentEndEvent) -> None:
         index = self.problems.document

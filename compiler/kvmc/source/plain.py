@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from kvmc.source import problems as bounds
 from kvmc.source.document import Document
 from kvmc.source.pieces import (
     KEY,
@@ -56,6 +57,8 @@ def read_plain(text: str, file: str, reread: Reread | None = None) -> tuple[Docu
     parts = _SEPARATOR.split(text if text.endswith("\n") else text + "\n")
     if len(parts) > 1 and _ONLY_NOTHING.fullmatch(parts[0]):
         del parts[0]
+    if len(parts) > bounds.MAX_DOCUMENTS:
+        return None
     try:
         return tuple(
             Document(file=file, index=index, text=text, data=_document(part), reread=reread)

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 MAX_PROBLEMS = 1000
 """After so many the file is something else than YAML for kvmc; reading it stops."""
 
+MAX_DOCUMENTS = 20_000
+"""Of one file; finding the positions of so many takes half a second."""
+
 _SHOWN = 60
 
 
@@ -44,6 +47,12 @@ class Problems(Struct):
         if not self.stopped:
             self.add(code, message, line, column, hint)
             self.stopped = True
+
+
+def too_many(place: Place) -> Diagnostic:
+    """Return KV118 for a document with more than MAX_PROBLEMS."""
+    text = f"more than {MAX_PROBLEMS} problems; the rest are not shown"
+    return error("KV118", text, place, hint="is this the file you meant?")
 
 
 def shown(text: str) -> str:

@@ -11,7 +11,7 @@ from msgspec import json
 from kvmc.cpuset import CpuSetError
 from kvmc.diagnostics import Outcome, Place, error
 from kvmc.resources import schema_text
-from kvmc.source.problems import MAX_PROBLEMS
+from kvmc.source.problems import MAX_PROBLEMS, too_many
 from kvmc.spec.header import kind_of
 from kvmc.spec.quick import check_cpuset, is_integer, is_number, judge_of
 from kvmc.spec.values import text_keys
@@ -58,8 +58,7 @@ def fields_of(document: Document, kind: str) -> Outcome[dict[str, Any]]:
     told = (said for problem in problems for said in translate(problem, place, schema))
     found = [*header.diagnostics, *islice(told, MAX_PROBLEMS)]
     if next(told, None) is not None:
-        text = f"more than {MAX_PROBLEMS} problems; the rest are not shown"
-        found.append(error("KV118", text, place, hint="is this the file you meant?"))
+        found.append(too_many(place))
     wrong = any(d.is_error for d in found)
     return Outcome(None if wrong else data, tuple(dict.fromkeys(found)))
 
