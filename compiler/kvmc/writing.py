@@ -39,21 +39,25 @@ def write_atomically(target: StrPath, text: str, *, durable: bool = True) -> boo
     if not os.path.isdir(folder_of(path)):
         _make_folder(folder_of(path))
     _clean_up_when_ended()
-    handle, temporary = _beside(path)
     try:
+        handle, temporary = _beside(path)
         with os.fdopen(handle, "wb") as stream:
             stream.write(content)
             stream.flush()
             if durable:
                 os.fsync(stream.fileno())
         os.replace(temporary, path)
-    except BaseException:
-        with suppress(FileNotFoundError):
-            os.unlink(temporary)
-        raise
     finally:
-        _unfinished.remove(temporary)
+        _remove_unfinished()
     return True
+
+
+def _remove_unfinished() -> None:
+    """Remove the temporary file, unless it was renamed or never made."""
+    while _unfinished:
+        with suppress(OSError):
+            os.unlink(_unfinished[-1])
+        _unfinished.pop()
 
 
 def _make_folder(path: str) -> None:
@@ -97,6 +101,8 @@ def _holds(path: str, content: bytes) -> bool:
 def _beside(target: str) -> tuple[int, str]:
     """Create a new file beside the target, with the mode that the umask leaves.
 
+    It is among the unfinished before it is there: Ctrl-C may come at any moment.
+
     No tempfile.mkstemp: it takes as long as all the rest of writing, for a mode to be changed.
     """
     folder, name = os.path.split(target)
@@ -107,9 +113,6 @@ def _beside(target: str) -> tuple[int, str]:
             return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), path
         except FileExistsError:  # left by a process of this id that was killed
             _unfinished.remove(path)
-        except BaseException:
-            _unfinished.remove(path)
-            raise
     raise AssertionError  # count() has no end
 
 
@@ -131,8 +134,6 @@ def _clean_up_when_ended() -> None:
 def _end(number: int, _frame: FrameType | None) -> None:
     import signal
 
-    for path in _unfinished:
-        with suppress(OSError):
-            os.unlink(path)
+    _remove_unfinished()
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)
