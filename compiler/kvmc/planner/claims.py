@@ -14,6 +14,8 @@ from msgspec import Struct
 from kvmc.cpuset import EMPTY, CpuSet, from_mask, union
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from kvmc.host.model import Host
     from kvmc.spec.model import Vm
 
@@ -55,18 +57,28 @@ def cores_of(cpus: CpuSet, host: Host) -> CpuSet:
     if not cpus:
         return EMPTY
     left, kept = cpus.mask, 0
-    shared, core_of = host.policy.shared.mask, host.core_of
+    shared = host.policy.shared.mask
     for group in host.alike if left.bit_count() > _MANY else ():
         if not group.cpus.mask & (shared | ~left):
             kept |= group.cpus.mask
             left &= ~kept
-    while left:
-        lowest = left & -left
-        core = core_of.get(lowest.bit_length() - 1)
-        mask = lowest
-        for sibling in () if core is None else core.cpus:
-            mask |= 1 << sibling
-        left &= ~mask
-        if core is not None and not mask & shared:
-            kept |= mask
+    for core in core_masks(left, host):
+        if not core & shared:
+            kept |= core
     return from_mask(kept)
+
+
+def core_masks(cpus: int, host: Host) -> Iterator[int]:
+    """Yield all CPUs of each core that some CPUs are on, by the lowest of these; all are masks."""
+    core_of = host.core_of
+    while cpus:
+        lowest = cpus & -cpus
+        core = core_of.get(lowest.bit_length() - 1)
+        if core is None:  # offline
+            cpus ^= lowest
+            continue
+        mask = 0
+        for sibling in core.cpus:
+            mask |= 1 << sibling
+        cpus &= ~mask
+        yield mask

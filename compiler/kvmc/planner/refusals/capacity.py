@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from msgspec import Struct
 
 from kvmc.cpuset import union
+from kvmc.planner.claims import core_masks
 from kvmc.planner.refusals.counting import width_of
 from kvmc.units import format_kib
 
@@ -211,13 +212,4 @@ def _held(demand: Demand, now: Situation) -> str:
 
 def _shared_cores(host: Host, some: int, others: int) -> int:
     """Return how many cores have CPUs of both of two masks."""
-    count, core_of = 0, host.core_of
-    while some:
-        lowest = some & -some
-        core = core_of.get(lowest.bit_length() - 1)
-        mask = lowest
-        for sibling in () if core is None else core.cpus:
-            mask |= 1 << sibling
-        some &= ~mask
-        count += core is not None and bool(mask & others)
-    return count
+    return sum([bool(core & others) for core in core_masks(some, host)])
