@@ -12,6 +12,7 @@ from msgspec import Struct
 from kvmc.apply.compare_kernel import places_memory
 from kvmc.apply.model import Label
 from kvmc.cpuset import EMPTY, CpuSet, union
+from kvmc.words import both, some
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -121,12 +122,7 @@ def _grouped(pinned: Iterable[Mask], special: CpuSet) -> Iterator[tuple[str, Cpu
         if mask.cpus & special:
             groups.setdefault(mask.cpus & special, []).append(mask.who)
     for cpus, names in groups.items():
-        yield _list(names), cpus
-
-
-def _list(words: list[str]) -> str:
-    """Return `a`, `a and b`, or `a, b and c`."""
-    return " and ".join((", ".join(words[:-1]), words[-1])) if words[1:] else words[0]
+        yield both(names), cpus
 
 
 def of_cgroups(
@@ -182,10 +178,9 @@ def of_foreigners(
         if bound and not ours:
             found.setdefault(task.cpus, []).append(task)
     for cpus, others in found.items():
-        whose = _list([mask.who for mask in pinned if mask.cpus & cpus])
-        names = ", ".join(f"{task.name} ({task.tid})" for task in others[:3])
-        more = f" and {len(others) - 3} more" if others[3:] else ""
-        text = f"{_cpus_are(cpus)} for {whose} alone, and bound to it too: {names}{more}"
+        whose = both([mask.who for mask in pinned if mask.cpus & cpus])
+        names = some([f"{task.name} ({task.tid})" for task in others], 3)
+        text = f"{_cpus_are(cpus)} for {whose} alone, and bound to it too: {names}"
         yield Finding(vm=plan.name, code="KV747", layer="kernel", message=text)
 
 

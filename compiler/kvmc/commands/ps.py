@@ -10,6 +10,7 @@ from kvmc.report.ps import cpu_json, cpu_table, guests_json, guests_table
 from kvmc.runtime import guests
 from kvmc.runtime.ps import on_cpu, rows, see, unnamed
 from kvmc.runtime.scan import scan
+from kvmc.words import some
 
 if TYPE_CHECKING:
     import argparse
@@ -47,10 +48,9 @@ def _limits(snapshot: Snapshot) -> Iterator[Diagnostic]:
     """Yield what the table cannot tell: KV773 and KV778."""
     hint = "run as root to see all"
     if snapshot.unreadable:
-        some = ", ".join(map(str, snapshot.unreadable[:5]))
-        more = len(snapshot.unreadable) - 5
-        text = f"{len(snapshot.unreadable)} processes could not be read: {some}"
-        yield warning("KV773", text + (f" and {more} more" if more > 0 else ""), hint=hint)
+        which = some([str(pid) for pid in snapshot.unreadable], 5)
+        text = f"{len(snapshot.unreadable)} processes could not be read: {which}"
+        yield warning("KV773", text, hint=hint)
     if snapshot.hidden:
         text = "/proc is mounted with hidepid=, so other users' processes do not show"
         yield warning("KV773", text, hint=hint)

@@ -13,7 +13,7 @@ from kvmc.cpuset import EMPTY, CpuSet, union
 from kvmc.diagnostics import Outcome, Place, warning
 from kvmc.host.assemble import assemble
 from kvmc.host.facts import CpuFacts, Facts, NodeFacts
-from kvmc.host.tree import some
+from kvmc.host.tree import first_of
 from kvmc.host.xmlfile import XmlReader, parse_xml
 from kvmc.units import SizeError, parse_kib
 
@@ -47,7 +47,9 @@ def read_capabilities(xml: bytes, name: str, file: str) -> Outcome[Host]:
     if reader.bad:
         said = (
             *said,
-            warning("KV413", f"no valid value in {some(reader.bad)}: ignored", Place(file=file)),
+            warning(
+                "KV413", f"no valid value in {first_of(reader.bad)}: ignored", Place(file=file)
+            ),
         )
     return Outcome(outcome.value, said)
 

@@ -16,7 +16,7 @@ from kvmc.host.assemble import assemble
 from kvmc.host.facts import CpuFacts, Facts
 from kvmc.host.hwloc_kinds import read_kinds
 from kvmc.host.hwloc_nodes import memory_kib, read_nodes
-from kvmc.host.tree import some
+from kvmc.host.tree import first_of
 from kvmc.host.xmlfile import XmlReader, parse_xml
 
 if TYPE_CHECKING:
@@ -58,7 +58,9 @@ def read_hwloc(xml: bytes, name: str, file: str) -> Outcome[Host]:
     if reader.bad:
         said = (
             *said,
-            warning("KV413", f"no valid value in {some(reader.bad)}: ignored", Place(file=file)),
+            warning(
+                "KV413", f"no valid value in {first_of(reader.bad)}: ignored", Place(file=file)
+            ),
         )
     return Outcome(outcome.value, said)
 

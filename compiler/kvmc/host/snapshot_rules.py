@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from kvmc.cpuset import CpuSet, union
 from kvmc.diagnostics import error, note, warning
 from kvmc.spec.names import name_problem
-from kvmc.spec.phrases import cpus, quoted
+from kvmc.spec.phrases import quoted
 from kvmc.units import format_kib, parse_kib
+from kvmc.words import cpus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

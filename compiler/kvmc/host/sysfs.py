@@ -18,7 +18,7 @@ from kvmc.host.sysfs_cpus import CPU, find_cpus, read_cpus
 from kvmc.host.sysfs_kinds import read_kinds
 from kvmc.host.sysfs_limits import read_limits
 from kvmc.host.sysfs_nodes import machine_hugepages, machine_memory, read_nodes
-from kvmc.host.tree import Reader, some
+from kvmc.host.tree import Reader, first_of
 
 if TYPE_CHECKING:
     from kvmc.cpuset import CpuSet
@@ -76,4 +76,4 @@ def _left_out(cpus: CpuSet, place: Place) -> tuple[Diagnostic, ...]:
 def _bad(paths: list[str], place: Place) -> tuple[Diagnostic, ...]:
     if not paths:
         return ()
-    return (warning("KV413", f"no valid value in {some(paths)}: ignored", place),)
+    return (warning("KV413", f"no valid value in {first_of(paths)}: ignored", place),)

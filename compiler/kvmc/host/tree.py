@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING, Protocol
 
 from kvmc.cpuset import MAX_CPU_ID, CpuSet, CpuSetError
+from kvmc.words import some
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -91,8 +92,6 @@ def _is_id(text: str) -> bool:
     )
 
 
-def some(paths: Iterable[str], limit: int = 3) -> str:
+def first_of(paths: Iterable[str]) -> str:
     """Name the first few of many paths, for a message."""
-    names = list(dict.fromkeys(paths))
-    more = f" and {len(names) - limit} more" if len(names) > limit else ""
-    return ", ".join(names[:limit]) + more
+    return some(list(dict.fromkeys(paths)), 3)

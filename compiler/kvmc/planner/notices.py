@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from kvmc.cpuset import EMPTY, CpuSet
+from kvmc.cpuset import EMPTY, CpuSet, union
 from kvmc.diagnostics import Diagnostic, note, warning
 from kvmc.planner.memory import book_unbound
 from kvmc.units import format_kib
+from kvmc.words import both, nodes, some
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from kvmc.spec.model import Vm
 
 Placed = tuple["Vm", "VmPlan"]
+_NAMED = 8
+"""VMs that are named where there are many."""
 _Seats = list[tuple[int, int]]
 """(core, vCPU) of each vCPU with a CPU of its own; a core goes by its lowest CPU."""
 
@@ -27,7 +30,6 @@ def notices(host: Host, vms: Sequence[Placed], final: State) -> tuple[Diagnostic
     """Return the warnings and notes of a plan that keeps the rules; none of them makes it wrong."""
     found: list[Diagnostic] = []
     isolated = bool(host.isolated)
-    unknown = CpuSet([n.id for n in host.nodes if n.memory_kib is None])
     sharing = host.policy.core_sharing == "allow"
     users: dict[int, list[str]] = {}
     for vm, plan in vms:
@@ -41,8 +43,7 @@ def notices(host: Host, vms: Sequence[Placed], final: State) -> tuple[Diagnostic
                     users.setdefault(core, []).append(vm.name)
         if isolated:
             found += _piled_up(host, vm, plan)
-        if unknown.mask:
-            found += _unknown_memory(host, unknown, vm, plan)
+    found += _unknown_memory(host, vms)
     found += _between_vms(host, users)
     found += _memory_elsewhere(vms, final)
     return tuple(found)
@@ -118,26 +119,43 @@ def _memory_elsewhere(vms: Sequence[Placed], final: State) -> Iterator[Diagnosti
     for group, fits in book_unbound(final):
         if fits or group.vm not in by_name:
             continue
-        nodes = ", ".join(f"node {n}" for n in group.nodes) or "any node"
+        where = CpuSet(group.nodes)
+        strict = [vm.name for vm, plan in vms if not _strict_memory(plan).isdisjoint(where)]
+        first = f"; start {some(strict, _NAMED)} first, which must have theirs there"
         yield warning(
             "KV504",
             f"{format_kib(group.memory_kib)} of {group.vm} do not fit what is left on "
-            f"{nodes}, where its vCPUs are",
+            f"{nodes(where) if where else 'any node'}, where its vCPUs are",
             by_name[group.vm].place.at("memory"),
-            hint="some of the memory will be remote; `numa: require` refuses instead",
+            hint="some of the memory will be remote; `numa: require` refuses instead"
+            f"{first if strict else ''}",
         )
 
 
-def _unknown_memory(host: Host, unknown: CpuSet, vm: Vm, plan: VmPlan) -> Iterator[Diagnostic]:
-    used = CpuSet(c.host_node for c in plan.cells if c.host_node is not None)
-    used = used | (plan.memory_nodes or EMPTY)
-    if not used.isdisjoint(unknown):
+def _strict_memory(plan: VmPlan) -> CpuSet:
+    """Return the host nodes that a VM's memory must be on."""
+    return _memory_of(plan) if plan.memory_mode == "strict" else EMPTY
+
+
+def _unknown_memory(host: Host, vms: Sequence[Placed]) -> Iterator[Diagnostic]:
+    unknown = CpuSet([n.id for n in host.nodes if n.memory_kib is None])
+    if not unknown:
+        return
+    used = {vm.name: _memory_of(plan) & unknown for vm, plan in vms}
+    if where := union(used.values()):
+        names = [name for name, own in used.items() if own]
         yield note(
             "KV507",
-            f"the memory of {vm.name} was not checked: {host.name} does not say "
-            f"how much node {used & unknown} has",
-            vm.place,
+            f"the memory of {some(names, _NAMED)} was not checked: {host.name} does not say "
+            f"how much {nodes(where)} {'has' if len(where) == 1 else 'have'}",
+            host.place,
         )
+
+
+def _memory_of(plan: VmPlan) -> CpuSet:
+    """Return the host nodes that a VM's memory is on, where the plan binds it."""
+    cells = CpuSet(c.host_node for c in plan.cells if c.host_node is not None)
+    return cells | (plan.memory_nodes or EMPTY)
 
 
 def _piled_up(host: Host, vm: Vm, plan: VmPlan) -> Iterator[Diagnostic]:
@@ -147,10 +165,12 @@ def _piled_up(host: Host, vm: Vm, plan: VmPlan) -> Iterator[Diagnostic]:
     masks += [(f"I/O thread {t.id}", t.cpus) for t in plan.iothreads]
     piled = [who for who, cpus in masks if cpus and len(cpus) > 1 and cpus <= host.isolated]
     if piled:
+        floats = vm.pin.emulator == "own" and bool(host.policy.shared - host.isolated)
+        share = "`emulator: share`, " if floats else ""
         yield warning(
             "KV508",
-            f"{', '.join(piled)} of {vm.name} may use several CPUs that are all isolated "
+            f"{both(piled)} of {vm.name} may use several CPUs that are all isolated "
             f"({host.isolated}); the kernel keeps every thread on the first one",
             vm.place.at("pin"),
-            hint="use `emulator: share` or one CPU",
+            hint=f"use {share}one CPU each, or CPUs that are not isolated",
         )

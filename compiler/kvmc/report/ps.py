@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kvmc.report.style import printable
+from kvmc.words import some
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -42,9 +43,7 @@ def _cells(seen: Seen) -> tuple[str, ...]:
 
 def _company(row: Row) -> str:
     names = [printable(name) for name in row.company]
-    more = len(names) - _COMPANIONS
-    shown = ", ".join(names[:_COMPANIONS])
-    return f"{shown} and {more} more" if more > 0 else shown
+    return some(names, _COMPANIONS)
 
 
 def _why(seen: Seen) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kvmc.diagnostics import Outcome, Place, error
-from kvmc.spec.phrases import either, quoted, shown
+from kvmc.spec.phrases import quoted, shown
 from kvmc.spec.suggest import closest
+from kvmc.words import either
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

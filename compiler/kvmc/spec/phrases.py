@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+from kvmc.words import either
 
-    from kvmc.cpuset import CpuSet
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _TYPES = {
     "integer": "a whole number",
@@ -61,28 +61,3 @@ def expected(schema: Mapping[str, Any]) -> str:
         return _TITLES[title]
     types = schema["type"]
     return either(_TYPES[t] for t in ([types] if isinstance(types, str) else types))
-
-
-def either(words: Iterable[str]) -> str:
-    """Join words as alternatives: `a, b or c`."""
-    return _joined(words, "or")
-
-
-def both(words: Iterable[str]) -> str:
-    """Join words as a sum: `a, b and c`."""
-    return _joined(words, "and")
-
-
-def _joined(words: Iterable[str], last: str) -> str:
-    *head, tail = words
-    return f"{', '.join(head)} {last} {tail}" if head else tail
-
-
-def vcpus(ids: CpuSet) -> str:
-    """Name some vCPUs, at least one: `vCPU 3`, `vCPUs 3-5`."""
-    return f"vCPU {ids}" if len(ids) == 1 else f"vCPUs {ids}"
-
-
-def cpus(ids: CpuSet) -> str:
-    """Name some host CPUs, at least one: `CPU 3`, `CPUs 3-5`."""
-    return f"CPU {ids}" if len(ids) == 1 else f"CPUs {ids}"

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 from kvmc.diagnostics import error
 from kvmc.source.ambiguity import ambiguity
 from kvmc.source.problems import MAX_PROBLEMS
-from kvmc.spec.phrases import both, either, expected, field, quoted, shown
+from kvmc.spec.phrases import expected, field, quoted, shown
 from kvmc.spec.suggest import closest, homes
 from kvmc.units import UNITS
+from kvmc.words import both, either
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from kvmc.cpuset import EMPTY, CpuSet, union
 from kvmc.diagnostics import error
-from kvmc.spec.phrases import vcpus
 from kvmc.units import format_kib
+from kvmc.words import vcpus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

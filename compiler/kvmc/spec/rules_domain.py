@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from kvmc.diagnostics import error, warning
 from kvmc.spec.names import name_problem
-from kvmc.spec.phrases import both, quoted
+from kvmc.spec.phrases import quoted
+from kvmc.words import both
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

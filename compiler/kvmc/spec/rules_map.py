@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from kvmc.cpuset import CpuSet
 from kvmc.diagnostics import error
-from kvmc.spec.phrases import vcpus
+from kvmc.words import vcpus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

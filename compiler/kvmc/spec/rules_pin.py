@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from kvmc.cpuset import EMPTY, CpuSet, union
 from kvmc.diagnostics import error
 from kvmc.spec.model import Pin
-from kvmc.spec.phrases import vcpus
+from kvmc.words import vcpus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -48,6 +48,12 @@ def test_it_says_what_is_needed_and_what_each_node_has(
     assert ("on one node" in reason) is (pin.get("numa") == "require")
 
 
+def test_many_nodes_with_as_much_each_are_named_together() -> None:
+    vms = [by_hand("one", "4"), machine("z", 6, threads="require", numa="require")]
+    reason = refused(synthetic("node:6 l3:1 core:2 pu:2"), *vms)["z"]
+    assert "nodes 0-1,3-5 have 2 each, node 2 has 1 free" in reason
+
+
 def test_it_counts_what_is_left_and_names_who_holds_the_rest() -> None:
     vms = [
         by_hand("big", "0", "8", "1", "9", "2", "10", "3", "11", "4", "12"),

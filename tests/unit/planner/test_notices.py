@@ -94,6 +94,14 @@ def test_memory_that_is_not_known_is_not_checked_and_that_is_said() -> None:
     assert _severity(outcome, "KV507") is Severity.NOTE
 
 
+def test_memory_that_is_not_known_is_said_once_for_all_vms() -> None:
+    host = synthetic("node:2 l3:1 core:4 pu:2", memory_gib=None)
+    _, outcome = planned(host, machine("a", 8), machine("b", 8))
+    assert codes(outcome) == ["KV507"]
+    assert "the memory of a, b was not checked" in said(outcome, "KV507")
+    assert "nodes 0-1 have" in said(outcome, "KV507")
+
+
 @pytest.mark.parametrize("strategy", ["none", "shared"])
 def test_memory_that_is_bound_to_no_node_needs_no_such_note(strategy: str) -> None:
     host = synthetic(ONE, memory_gib=None, shared=cpus("0"))
@@ -105,6 +113,14 @@ def test_memory_away_from_the_vcpus_is_said_once_for_each_vm() -> None:
     _, outcome = planned(host, machine("a", 2, memory_kib=6 * GIB), machine("b", 2))
     assert codes(outcome) == ["KV504"]
     assert "6GiB of a " in said(outcome, "KV504")
+
+
+def test_memory_that_spills_must_not_come_before_what_may_not() -> None:
+    host = synthetic("node:1 l3:1 core:4 pu:2", memory_gib=4)
+    _, outcome = planned(host, machine("a", 2, memory_kib=6 * GIB), machine("b", 2, numa="require"))
+    (found,) = outcome.diagnostics
+    assert found.hint is not None
+    assert found.hint.endswith("; start b first, which must have theirs there")
 
 
 def test_cells_that_only_prefer_their_node_are_told_apart_from_those_that_must() -> None:
@@ -136,4 +152,4 @@ def test_every_thread_that_piles_up_is_named() -> None:
     host = replace(synthetic(ONE), isolated=cpus("0-7"))
     vm = by_hand("a", "0-1", "2", emulator=cpus("3"), iothreads=2)
     message = said(planned(host, vm)[1], "KV508")
-    assert "vCPU 0, I/O thread 1, I/O thread 2 of a " in message
+    assert "vCPU 0, I/O thread 1 and I/O thread 2 of a " in message

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from kvmc.cpuset import CpuSet, CpuSetError
-from kvmc.spec.phrases import both, either, field, quoted, shown, vcpus
+from kvmc.spec.phrases import field, quoted, shown
 from kvmc.spec.suggest import closest, homes
 from kvmc.spec.values import cpus_of, text_keys
 
@@ -48,14 +48,6 @@ def test_what_cannot_be_printed_is_escaped_and_what_is_long_is_cut() -> None:
     assert quoted("\x1b[31m\udc80") == "'\\x1b[31m\\udc80'"
     assert len(quoted("x" * 1000)) == 62
     assert field("a\nb") == "`a\\nb`"
-
-
-def test_lists_in_words() -> None:
-    assert either(["a"]) == "a"
-    assert either(["a", "b", "c"]) == "a, b or c"
-    assert both(["a", "b"]) == "a and b"
-    assert vcpus(CpuSet([3])) == "vCPU 3"
-    assert vcpus(CpuSet([3, 4])) == "vCPUs 3-4"
 
 
 def test_keys_become_text_at_every_depth() -> None:

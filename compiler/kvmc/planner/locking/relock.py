@@ -10,9 +10,10 @@ from msgspec.structs import replace
 from kvmc.diagnostics import Diagnostic, note
 from kvmc.planner.held import hold
 from kvmc.planner.locking.lock import Lock
+from kvmc.words import some
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     from kvmc.planner.held import Held
     from kvmc.planner.model import HostPlan
@@ -106,15 +107,9 @@ def say_changes(
     if changes.new:
         yield note(
             "KV527",
-            f"not locked yet on {plan.host.name}: {_some(changes.new)}",
+            f"not locked yet on {plan.host.name}: {some(changes.new, _NAMED)}",
             hint="`kvmc lock` writes the placement",
         )
-
-
-def _some(names: Sequence[str]) -> str:
-    """Return the names, many of them not all."""
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more
 
 
 def _cpus_text(held: Held) -> str:

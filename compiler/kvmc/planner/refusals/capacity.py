@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec import Struct
 
-from kvmc.cpuset import union
+from kvmc.cpuset import CpuSet, union
 from kvmc.planner.claims import core_masks
 from kvmc.planner.refusals.counting import width_of
 from kvmc.units import format_kib
+from kvmc.words import many, nodes, some
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from kvmc.cpuset import CpuSet
     from kvmc.host.model import Host
     from kvmc.planner.demand import Demand
     from kvmc.planner.problem import State
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _NAMED = 4
 """Caches that are named where several have the most free."""
+_ALIKE = 4
+"""Nodes with as much left each that are named together."""
 
 
 class Situation(Struct, frozen=True, kw_only=True):
@@ -47,11 +49,6 @@ def reason(demand: Demand, now: Situation) -> str:
     return "; ".join(filter(None, parts)) or "no node has all that it needs together"
 
 
-def many(count: int, word: str) -> str:
-    """Return `1 core` or `2 cores`."""
-    return f"{count} {word}" if count == 1 else f"{count} {word}s"
-
-
 def _floats(demand: Demand, now: Situation) -> str:
     """Return the sum over shared vCPUs where that is what lacks."""
     wanted = sum(group.floats for group in demand.groups)
@@ -65,7 +62,7 @@ def _floats(demand: Demand, now: Situation) -> str:
     return (
         f"needs {many(wanted, 'shared vCPU')}; the shared set carries {total} "
         f"({many(len(online), 'CPU')} x {policy.overcommit:g}), "
-        f"{now.state.all_floats} are left"
+        f"{max(now.state.all_floats, 0)} left"
     )
 
 
@@ -78,9 +75,9 @@ def _pages(demand: Demand, now: Situation) -> str:
     for size, count in wanted.items():
         left = now.state.pool.get(size, 0)
         if left < count:
-            nodes = {node.id: dict(node.hugepages).get(size, 0) for node in now.host.nodes}
-            each = ", ".join(f"node {node} {has}" for node, has in nodes.items() if has)
-            of = f" of {sum(nodes.values())} ({each})" if each else ""
+            had = {node.id: dict(node.hugepages).get(size, 0) for node in now.host.nodes}
+            each = ", ".join(f"node {node} {count}" for node, count in had.items() if count)
+            of = f" of {sum(had.values())} ({each})" if each else ""
             need = f"needs {count} pages of {format_kib(size)}"
             return f"{need}, {now.host.name} has {left} left{of}"
     return ""
@@ -102,15 +99,15 @@ def _scarce(demand: Demand, now: Situation) -> Iterator[_Scarce]:
         kind = f" of {format_kib(size)} pages" if size else ""
         yield from _lacking(needs, _left(size, now), kind, format_kib)
     floats = [group.floats for group in bound if group.floats]
-    nodes = {node: now.state.floats.get(node, 0) for node in now.host.node_cpus}
-    yield from _lacking(floats, nodes, f" shared vCPU{'' if floats == [1] else 's'}", str)
+    carried = {node: now.state.floats.get(node, 0) for node in now.host.node_cpus}
+    yield from _lacking(floats, carried, f" shared vCPU{'' if floats == [1] else 's'}", str)
 
 
 def _lacking(
     needs: Sequence[int], left: Mapping[int, int], words: str, text: Callable[[int], str]
 ) -> Iterator[_Scarce]:
     if needs and left and min(left.values()) < max(needs):
-        each = ", ".join(f"node {node} has {text(max(has, 0))}" for node, has in left.items())
+        each = _on_nodes({node: text(max(has, 0)) for node, has in left.items()})
         where = "on one node" if len(needs) == 1 else f"on {len(needs)} different nodes"
         need = f"needs {', '.join(map(text, needs))}{words} {where}"
         yield _Scarce(f"{need}; {each} left", max(left.values()) < max(needs))
@@ -143,7 +140,7 @@ def _cores(demand: Demand, now: Situation) -> str:
         where = f" {cache}" if cache else " on one node" if together else ""
         need = f"needs {many(sum(needs), word)}{of}{where}{extra}"
     free, caches = _free(demand, now, width, cpus=word == "CPU")
-    each = ", ".join(f"{_node(n)} has {count}" for n, count in free.items())
+    each = _on_nodes({node: str(count) for node, count in free.items()})
     held = _held(demand, now)
     parts = [need, f"{each} free" if each else "no candidate is left free"]
     return "; ".join(filter(None, [*parts, _largest(caches) if cache and each else "", held]))
@@ -155,8 +152,22 @@ def _largest(caches: Mapping[tuple[int | None, int], int]) -> str:
         return "no L3 is known of these cores"
     most = max(caches.values())
     names = [f"L3 {cache} ({_node(node)})" for (node, cache), n in caches.items() if n == most]
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return f"one L3 has at most {most}: {', '.join(names[:_NAMED])}{more}"
+    return f"one L3 has at most {most}: {some(names, _NAMED)}"
+
+
+def _on_nodes(amounts: Mapping[int | None, str]) -> str:
+    """Return `node 0 has 4, node 1 has 5`; many nodes with as much each are named together."""
+    often = Counter(amounts.values())
+    together: dict[tuple[str, int | None], list[int | None]] = {}
+    for node, amount in amounts.items():
+        alone = node is None or often[amount] < _ALIKE
+        together.setdefault((amount, node if alone else -1), []).append(node)
+    return ", ".join(
+        f"{nodes(CpuSet(n for n in who if n is not None))} have {amount} each"
+        if len(who) > 1
+        else f"{_node(who[0])} has {amount}"
+        for (amount, _), who in together.items()
+    )
 
 
 def _node(node: int | None) -> str:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from kvmc.cpuset import EMPTY, CpuSet, union
-from kvmc.planner.refusals.capacity import many
 from kvmc.units import format_kib
+from kvmc.words import many
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

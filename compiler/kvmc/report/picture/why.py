@@ -9,6 +9,7 @@ from msgspec import Struct
 from kvmc.cpuset import CpuSet
 from kvmc.report.marks import Use
 from kvmc.report.picture.markup import clean
+from kvmc.words import both, many, some
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -59,7 +60,7 @@ def _owned(facts: Facts, mark: Mark, visitors: Sequence[Visitor]) -> Iterator[st
         return
     mine = sorted((v for v in visitors if _name(facts, v) == clean(mark.owner)), key=_alone_first)
     if mine:
-        also = f"; also {_and([v.text for v in mine[1:]])}" if mine[1:] else ""
+        also = f"; also {both([v.text for v in mine[1:]])}" if mine[1:] else ""
         yield f"{mine[0].text} of {clean(mark.owner)}{also}"
 
 
@@ -93,16 +94,14 @@ def _floating(facts: Facts, mark: Mark, visitors: Sequence[Visitor]) -> Iterator
     vcpus = [v for v in others if v.vcpu]
     rest = [v for v in others if not v.vcpu]
     if vcpus:
-        count = f"{len(vcpus)} vCPU{'s' if len(vcpus) > 1 else ''}"
-        yield f"{count} may run here: {_names(facts, vcpus)}"
+        yield f"{many(len(vcpus), 'vCPU')} may run here: {_names(facts, vcpus)}"
     if rest:
         yield f"emulator or I/O threads may run here: {_names(facts, rest)}"
 
 
 def _names(facts: Facts, visitors: Sequence[Visitor]) -> str:
     names = list(dict.fromkeys(_name(facts, visitor) for visitor in visitors))
-    more = len(names) - _NAMED
-    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+    return some(names, _NAMED)
 
 
 def _name(facts: Facts, visitor: Visitor) -> str:
@@ -130,7 +129,3 @@ def _place(core: Core) -> Iterator[str]:
         known.append(f"{core.kind} core")
     if known:
         yield ", ".join(known)
-
-
-def _and(texts: Sequence[str]) -> str:
-    return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} and {texts[-1]}"
