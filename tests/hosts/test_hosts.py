@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kvmc.host.probe import probe_file, probe_sysfs
+from kvmc.host.capabilities import read_capabilities
+from kvmc.host.hwloc import read_hwloc
+from kvmc.host.probe import probe_sysfs
 from kvmc.host.show import to_json
 from kvmc.host.snapshot import load_host
 from kvmc.host.snapshot_text import dump_host
@@ -57,9 +59,9 @@ KNOWN = {
 def read(file: Path) -> Outcome[Host]:
     name, source = file.parent.name, SOURCES[file.name]
     if source == "capabilities":
-        return probe_file("capabilities", file, name)
+        return read_capabilities(file.read_bytes(), name, str(file))
     if source == "hwloc":
-        return probe_file("hwloc", file, name)
+        return read_hwloc(file.read_bytes(), name, str(file))
     return read_tree(_unpacked(file), name)
 
 

@@ -12,7 +12,6 @@ from msgspec.structs import replace
 from kvmc.diagnostics import Outcome, Place, error, warning
 from kvmc.host.capabilities import read_capabilities
 from kvmc.host.domcaps import read_host_model
-from kvmc.host.hwloc import read_hwloc
 from kvmc.host.sysfs import read_tree
 
 if TYPE_CHECKING:
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 
 _MAX_TEXT = 16 * 1024 * 1024
 """Bytes of one file below sys/ or proc/: /proc/cpuinfo of 8192 CPUs has about 12 MiB."""
-_MAX_XML = 64 * 1024 * 1024
 _MAX_LINKS = 40
 _TYPES: tuple[Literal["kvm", "qemu"], ...] = ("kvm", "qemu")
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -146,24 +144,6 @@ def probe_sysfs(root: Path, name: str) -> Outcome[Host]:
     return read_tree(
         FolderTree(root), name, file=str(root), arch=os.uname().machine if own else None
     )
-
-
-def probe_file(kind: Literal["capabilities", "hwloc"], path: Path, name: str) -> Outcome[Host]:
-    """Return the host of a file with libvirt capabilities or hwloc XML; KV404: unreadable."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(_MAX_XML + 1)
-    except OSError as problem:
-        return Outcome(
-            None, (error("KV404", f"cannot be read: {problem.strerror}", Place(file=str(path))),)
-        )
-    if len(data) > _MAX_XML:
-        return Outcome(
-            None,
-            (error("KV404", "larger than 64 MiB: no host description", Place(file=str(path))),),
-        )
-    reader = read_capabilities if kind == "capabilities" else read_hwloc
-    return reader(data, name, str(path))
 
 
 class ConnectionFailed(Exception):  # noqa: N818 (it ends a probe, it is no bug)

@@ -164,6 +164,15 @@ def test_a_source_that_is_not_there_is_an_error(option: str, code: str) -> None:
     assert (ran.code, ran.codes) == (1, [code])
 
 
+@pytest.mark.parametrize("option", ["--capabilities", "--hwloc"])
+def test_a_file_far_larger_than_any_description_is_not_read(option: str) -> None:
+    with Path("huge.xml").open("wb") as file:
+        file.truncate(1 << 40)
+    answer = kvmc("host", "probe", option, "huge.xml")
+    assert answer.code == 1
+    assert "huge.xml: error[KV404]" in answer.err
+
+
 def test_a_place_that_cannot_be_written_is_no_bug() -> None:
     _sysfs()
     Path("file").write_text("in the way")

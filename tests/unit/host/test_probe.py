@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from kvmc.host.probe import FolderTree, local_name, probe_file, probe_sysfs
+from kvmc.host.probe import FolderTree, local_name, probe_sysfs
 from tests.unit.host.trees import CPU, smt_host, write
 
 
@@ -57,13 +57,3 @@ def test_this_machine() -> None:
 
 def test_a_folder_without_sys(tmp_path: Path) -> None:
     assert [one.code for one in probe_sysfs(tmp_path, "x").diagnostics] == ["KV404"]
-
-
-def test_files(tmp_path: Path) -> None:
-    file = tmp_path / "a.xml"
-    file.write_text("<capabilities/>")
-    assert [one.code for one in probe_file("capabilities", file, "x").diagnostics] == ["KV400"]
-    assert [one.code for one in probe_file("hwloc", file, "x").diagnostics] == ["KV402"]
-    missing = probe_file("hwloc", tmp_path / "none.xml", "x")
-    assert [one.code for one in missing.diagnostics] == ["KV404"]
-    assert [one.code for one in probe_file("hwloc", tmp_path, "x").diagnostics] == ["KV404"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from lxml import etree
 
-from kvmc.host.probe import probe_file
+from kvmc.host.hwloc import read_hwloc
 from kvmc.report.hostmap import draw
 from kvmc.report.picture.compose import compose
 from kvmc.report.picture.page import to_html
@@ -25,7 +25,7 @@ FILES = sorted(SHARED.glob("hosts/*/hwloc.xml")) if SHARED else []
 
 @pytest.mark.parametrize("file", FILES, ids=[file.parent.name for file in FILES])
 def test_every_machine_can_be_drawn(file: Path) -> None:
-    host = probe_file("hwloc", file, file.parent.name).value
+    host = read_hwloc(file.read_bytes(), file.parent.name, str(file)).value
     assert host is not None
     there = [*host.online, *host.offline]
     picture = compose(host, None, {})
