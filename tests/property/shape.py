@@ -168,10 +168,21 @@ def _together(one: VmPlan, vm: Vm, host: Host) -> list[int]:
         fine = [w for w in wides if vm.cpu.max % w == 0 and _all_together(homes, w)]
         return [fine[0], 1]
     wide = width(vm, host) if vm.pin.threads != "isolate" and count_allows(vm, host) else 1
-    if not _all_together(homes, wide):
-        return [1]
     floats = len(homes) < vm.cpu.max
+    if wide == 1 or not _all_together(homes, wide):
+        return [1] if floats or vm.pin.threads != "prefer" else [_by_chance(vm, homes)]
     return [wide, 1] if floats else [wide]
+
+
+def _by_chance(vm: Vm, homes: Mapping[int, object]) -> int:
+    """The most vCPUs in a row that came together on a core of their own, within a cell."""
+    for wide in range(vm.cpu.max, 1, -1):
+        if vm.cpu.max % wide == 0 and _all_together(homes, wide):
+            alone = len(set(homes.values())) == vm.cpu.max // wide
+            cells = {vcpu: number for number, part in enumerate(parts(vm)) for vcpu in part}
+            if alone and _all_together(cells, wide):
+                return wide
+    return 1
 
 
 def _all_together(homes: Mapping[int, object], wide: int) -> bool:

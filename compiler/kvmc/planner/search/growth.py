@@ -5,17 +5,19 @@ Cores in a cache that the VM has already come first, then those of its node, the
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from kvmc.planner.problem import FRESH
 from kvmc.planner.search.seating import Seat, cut_of
-from kvmc.planner.search.stock import Taken
+from kvmc.planner.search.stock import Taken, left_over
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from kvmc.planner.problem import CoreClass
     from kvmc.planner.search.seating import Table
+    from kvmc.planner.search.stock import Stock
 
 
 def grow(table: Table, most: int | None = None) -> None:
@@ -96,6 +98,7 @@ def _add(table: Table, one: Seat, core_class: CoreClass) -> bool:
         ((t.core_class, t.width) for t in one.taken for _ in range(t.number)),
         key=lambda cw: (-cw[1], -cw[0].free[view].bit_count(), cw[0]),
     )
+    before = Counter(cores)
     better = [
         (cut.shared, cut.split, n)
         for n, cut in enumerate(cuts)
@@ -112,10 +115,35 @@ def _add(table: Table, one: Seat, core_class: CoreClass) -> bool:
     widths = [w for w, count in cuts[number].widths for _ in range(count)]
     if any(w > c.free[view].bit_count() for w, (c, _) in zip(widths, cores, strict=True)):
         return False
-    table.stock.remove(core_class, 1)
-    counted: dict[tuple[CoreClass, int], int] = {}
-    for width, (core, _) in zip(widths, cores, strict=True):
-        counted[core, width] = counted.get((core, width), 0) + 1
+    after = Counter([(core, width) for width, (core, _) in zip(widths, cores, strict=True)])
+    if problem.sharing:
+        if not _exchange(table.stock, view, before - after, after - before):
+            return False
+    else:
+        table.stock.remove(core_class, 1)
     one.cut = number
-    one.taken = [Taken(core, width, count) for (core, width), count in sorted(counted.items())]
+    one.taken = [Taken(core, width, count) for (core, width), count in sorted(after.items())]
+    return True
+
+
+_Units = Counter[tuple["CoreClass", int]]
+"""(class, width) -> units of that width on cores of that class."""
+
+
+def _exchange(stock: Stock, view: int, gone: _Units, come: _Units) -> bool:
+    """Put units on other cores; False where others sit beside those that would go."""
+    beside: Counter[CoreClass] = Counter()
+    for (core_class, width), count in gone.items():
+        rest = left_over(core_class, view, width)
+        if rest:
+            beside[rest] += count
+    if any(stock.bins[rest.bin].get(rest, 0) < count for rest, count in beside.items()):
+        return False
+    for rest, count in beside.items():
+        stock.remove(rest, count)
+    for (core_class, _), count in gone.items():
+        stock.put(core_class, count)
+    for (core_class, _), count in come.items():
+        stock.remove(core_class, count)
+    stock.reopen([Taken(core_class, width, n) for (core_class, width), n in come.items()], view)
     return True

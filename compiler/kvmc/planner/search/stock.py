@@ -127,9 +127,12 @@ class Stock:
         return taken
 
     def join(
-        self, bins: Iterable[int], view: int, widths: Sequence[tuple[int, int]]
+        self, bins: Sequence[int], view: int, widths: Sequence[tuple[int, int]]
     ) -> tuple[list[Taken], tuple[tuple[int, int], ...]]:
-        """Take cores that others opened for single vCPUs; return them and the units still left."""
+        """Take cores that others opened for single vCPUs; return them and the units still left.
+
+        Nothing is taken where wider units need those cores.
+        """
         wide = tuple((w, n) for w, n in widths if w > 1)
         left = sum(n for w, n in widths if w == 1)
         taken = []
@@ -140,7 +143,12 @@ class Stock:
                     self.remove(core_class, part)
                     taken.append(Taken(core_class, 1, part))
                     left -= part
-        return taken, (*wide, *(((1, left),) if left else ()))
+        rest = (*wide, *(((1, left),) if left else ()))
+        if wide and not self.holds(bins, view, rest, joins=True):
+            for core_class, _, count in taken:
+                self.put(core_class, count)
+            return [], tuple(widths)
+        return taken, rest
 
     def remove(self, core_class: CoreClass, count: int) -> None:
         """Take so many cores of one class."""
@@ -152,12 +160,21 @@ class Stock:
     def reopen(self, taken: Iterable[Taken], view: int) -> None:
         """Let other VMs onto what is left of cores, under core_sharing: allow."""
         for core_class, width, count in taken:
-            mask = lowest(core_class.free[view], width)
-            rest = tuple([free & ~mask for free in core_class.free])
-            if any(rest):
-                key = CoreClass(core_class.bin, rest, OPEN)
-                stock = self.bins[key.bin]
-                stock[key] = stock.get(key, 0) + count
+            rest = left_over(core_class, view, width)
+            if rest:
+                self.put(rest, count)
+
+    def put(self, core_class: CoreClass, count: int) -> None:
+        """Put so many cores of one class there."""
+        stock = self.bins[core_class.bin]
+        stock[core_class] = stock.get(core_class, 0) + count
+
+
+def left_over(core_class: CoreClass, view: int, width: int) -> CoreClass | None:
+    """Return what is left of a core for others once a unit sits on it."""
+    mask = lowest(core_class.free[view], width)
+    rest = tuple([free & ~mask for free in core_class.free])
+    return CoreClass(core_class.bin, rest, OPEN) if any(rest) else None
 
 
 def lowest(free: int, width: int) -> int:
