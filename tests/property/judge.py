@@ -197,7 +197,7 @@ def _places(s: Seating, host: Host) -> Iterator[str]:
             if host.core_of[cpu].node != node:
                 yield f"vCPU {vcpu} on CPU {cpu} is not on its cell's node {node}"
     nodes = {host.core_of[cpu].node for cpu in s.vcpus.values()}
-    if not vm.numa.cells and vm.pin.numa == "require" and len(nodes) > 1:
+    if not vm.numa.cells and vm.pin.numa == "require" and (len(nodes) > 1 or None in nodes):
         yield f"numa: require, but nodes {nodes}"
     if vm.pin.l3 == "require":
         for part in parts(vm):

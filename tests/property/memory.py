@@ -38,7 +38,7 @@ def left(node: Node, page: int | None) -> int | None:
         return dict(node.hugepages).get(page, 0)
     if node.memory_kib is None:
         return None
-    return node.memory_kib - sum(size * count for size, count in node.hugepages)
+    return max(node.memory_kib - sum(size * count for size, count in node.hugepages), 0)
 
 
 def fits(items: Iterable[Item], host: Host) -> bool:

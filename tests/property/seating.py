@@ -265,7 +265,8 @@ class _Seats(Struct, kw_only=True):
         if self.vm.pin.numa != "require":
             return True
         own = [c for c, (name, g) in self.on.items() if name == self.vm.name and g != EXTRA]
-        return all(self.problem.host.core_of[c].node == core.node for c in own)
+        home = self.problem.host.core_of
+        return core.node is not None and all(home[c].node == core.node for c in own)
 
     def _cache_right(self, who: int, core: Core, got: list[tuple[int, int]]) -> bool:
         """Rule 6."""

@@ -101,7 +101,8 @@ def _cells(one: VmPlan, vm: Vm, host: Host) -> Iterator[str]:
         if vm.pin.strategy == "none" and cell.host_node is not None:
             yield f"cell {cell.id} is bound under strategy none"
         used = _nodes(one, vm, host, frozenset(cell.vcpus))
-        if len(used) > 1 and vm.numa.mode != "strict" and cell.host_node is None:
+        apart = len(used) > 1 or (not used and bool(dedicated(vm) & set(cell.vcpus)))
+        if apart and vm.numa.mode != "strict" and cell.host_node is None:
             continue
         if vm.pin.strategy in SEATED and cell.host_node not in known:
             yield f"cell {cell.id} is on node {cell.host_node}"
@@ -110,9 +111,10 @@ def _cells(one: VmPlan, vm: Vm, host: Host) -> Iterator[str]:
 
 
 def _nodes(one: VmPlan, vm: Vm, host: Host, vcpus: frozenset[int]) -> set[int]:
+    """The nodes of some vCPUs; none where one of them is on a core of no known node."""
     cpus = (p.cpus.first for p in one.vcpus if p.id in vcpus & dedicated(vm) and p.cpus)
-    found = (host.core_of[cpu].node for cpu in cpus if cpu in host.core_of)
-    return {node for node in found if node is not None}
+    found = {host.core_of[cpu].node for cpu in cpus if cpu in host.core_of}
+    return set() if None in found else {node for node in found if node is not None}
 
 
 def _binding(one: VmPlan, vm: Vm, host: Host) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """Beyond the exact search: how often guest cores, nodes and caches are as good as CP-SAT's.
 
 Nothing is promised there but rules and the first three preferences; this holds the share that is.
-Needs `pip install kvmc[solver]`; without it the test is skipped.
+Needs OR-Tools, which the extra `dev` brings along; without it the test is skipped.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The planner against CP-SAT: same feasibility, same first three preferences, on middling hosts.
 
-Needs `pip install kvmc[solver]`; without it these tests are skipped.
+Needs OR-Tools, which the extra `dev` brings along; without it these tests are skipped.
 """
 
 from __future__ import annotations

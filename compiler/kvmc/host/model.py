@@ -56,6 +56,13 @@ class Node(Struct, frozen=True, kw_only=True):
     distances: tuple[tuple[int, int], ...] = ()
     """(node id, SLIT distance), ascending; () when unknown."""
 
+    @property
+    def plain_kib(self) -> int | None:
+        """What the pools of huge pages leave in KiB, 0 where they hold more than all of it."""
+        if self.memory_kib is None:
+            return None
+        return max(self.memory_kib - sum([size * count for size, count in self.hugepages]), 0)
+
 
 class Policy(Struct, frozen=True, kw_only=True):
     """What a person decided about a host's CPUs."""
@@ -73,6 +80,17 @@ class Policy(Struct, frozen=True, kw_only=True):
     def pooled(self) -> CpuSet:
         """CPUs that belong to someone else."""
         return union(cpus for _, cpus in self.pools)
+
+    def carries(self, cpus: int) -> int:
+        """Return how many shared vCPUs so many shared CPUs carry: overcommit as it is written.
+
+        In floats 1.4 x 45 is less than 63.
+        """
+        if self.overcommit % 1 == 0:
+            return int(self.overcommit) * cpus
+        from decimal import Decimal  # few hosts need it
+
+        return int(Decimal(repr(self.overcommit)) * cpus)
 
 
 class HostModel(Struct, frozen=True, kw_only=True):

@@ -72,12 +72,9 @@ def check_memory(vms: Sequence[Vm], host: Host) -> dict[str, list[Diagnostic]]:
         return {}
     stock: dict[tuple[int, int | None], int] = {}
     for node in host.nodes:
-        pools: dict[tuple[int, int | None], int] = {
-            (node.id, size): size * count for size, count in node.hugepages
-        }
-        stock.update(pools)
-        if node.memory_kib is not None:
-            stock[node.id, None] = node.memory_kib - sum(pools.values())
+        stock.update({(node.id, size): size * count for size, count in node.hugepages})
+        if node.plain_kib is not None:
+            stock[node.id, None] = node.plain_kib
     found: dict[str, list[Diagnostic]] = {}
     for vm in bound:
         for booking in bookings_of(vm, by_hand(vm, host)):

@@ -72,14 +72,9 @@ def memory_fits(host: Host, holders: Sequence[Holder]) -> Iterator[str]:
     has = {node.id: node for node in host.nodes} if wanted else {}
     found = []
     for (where, page), kib in wanted.items():
-        node, pools = has[where], dict(has[where].hugepages)
-        if page is not None:
-            left = pools.get(page, 0) * page
-        elif node.memory_kib is not None:
-            left = max(node.memory_kib - sum([size * count for size, count in pools.items()]), 0)
-        else:
-            continue  # unknown memory is not checked
-        if kib > left:
+        node = has[where]
+        left = node.plain_kib if page is None else dict(node.hugepages).get(page, 0) * page
+        if left is not None and kib > left:  # unknown memory is not checked
             kind = "" if page is None else f" of {page} KiB pages"
             found.append(f"node {where} has {left} KiB{kind} for {kib} KiB")
     yield from sorted(found)
@@ -121,5 +116,5 @@ def overcommit_holds(host: Host, holders: Sequence[Holder]) -> Iterator[str]:
                 yield f"{one.vm.name}: vCPU {pin.id} floats outside of the shared set"
     for cpus in floating:
         count = sum(here for part, here in floating.items() if part <= cpus)
-        if count > host.policy.overcommit * len(cpus):
+        if count > host.policy.carries(len(cpus)):
             yield f"{count} shared vCPUs on {len(cpus)} shared CPUs ({cpus})"

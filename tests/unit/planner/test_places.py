@@ -143,6 +143,11 @@ def test_shared_vcpus_of_a_bound_cell_float_on_its_node_only() -> None:
     assert floats == {0: "0,8", 1: "4,12"}
 
 
+def test_overcommit_is_the_number_that_is_written_and_no_float_below_it() -> None:
+    host = synthetic("node:1 l3:1 core:64 pu:1", shared=cpus("0-44"), overcommit=1.4)
+    assert pins(only(host, machine("a", 63, strategy="shared")))[62] == "0-44"
+
+
 @pytest.mark.parametrize("overcommit", [1.0, 1.5, 4.0])
 def test_the_shared_set_carries_overcommit_times_its_cpus_and_no_more(overcommit: float) -> None:
     host = synthetic(TWO, shared=cpus("0,8"), overcommit=overcommit)

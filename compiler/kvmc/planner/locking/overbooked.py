@@ -35,7 +35,7 @@ def _floats(bookings: Sequence[Booking], host: Host) -> Iterator[str]:
             asked[b.node] += b.floats
     for node, count in asked.items():
         cpus = shared if node is None else shared & host.node_cpus.get(node, EMPTY)
-        most = int(host.policy.overcommit * len(cpus))
+        most = host.policy.carries(len(cpus))
         if count > most:
             where = "" if node is None else f" of node {node}"
             yield f"{count} vCPUs float on the shared CPUs{where}, which carry {most}"
@@ -55,9 +55,8 @@ def _memory(bookings: Sequence[Booking], host: Host) -> Iterator[str]:
             have[size] += size * count
             if bound[node.id, size] > size * count:
                 yield _lacks(bound[node.id, size], size * count, node.id, size)
-        left = sum(size * count for size, count in node.hugepages)
-        if node.memory_kib is not None and bound[node.id, None] > node.memory_kib - left:
-            yield _lacks(bound[node.id, None], node.memory_kib - left, node.id, None)
+        if node.plain_kib is not None and bound[node.id, None] > node.plain_kib:
+            yield _lacks(bound[node.id, None], node.plain_kib, node.id, None)
     for size, kib in pool.items():
         if kib > have[size]:
             yield _lacks(kib, have[size], None, size)
@@ -66,6 +65,4 @@ def _memory(bookings: Sequence[Booking], host: Host) -> Iterator[str]:
 def _lacks(asked: int, have: int, node: int | None, size: int | None) -> str:
     kind = "memory" if size is None else f"pages of {format_kib(size)}"
     where = "the host" if node is None else f"node {node}"
-    return (
-        f"they take {format_kib(asked)} of {kind} on {where}, which has {format_kib(max(have, 0))}"
-    )
+    return f"they take {format_kib(asked)} of {kind} on {where}, which has {format_kib(have)}"

@@ -58,7 +58,7 @@ def _floats(demand: Demand, now: Situation) -> str:
     if not policy.shared:
         return f"needs {many(wanted, 'shared vCPU')}, and {now.host.name} has no shared set"
     online = policy.shared & now.host.online
-    total = int(policy.overcommit * len(online))
+    total = policy.carries(len(online))
     return (
         f"needs {many(wanted, 'shared vCPU')}; the shared set carries {total} "
         f"({many(len(online), 'CPU')} x {policy.overcommit:g}), "

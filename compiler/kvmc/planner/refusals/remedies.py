@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from math import ceil
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -82,38 +81,35 @@ def _overcommit(wanted: int, bound: int, beside: Beside) -> Iterator[Remedy]:
     shared = host.policy.shared & host.online
     if not shared:
         return
-    ratio = host.policy.overcommit
-    least = _ratio(int(ratio * len(shared)) - state.all_floats + wanted, len(shared))
+    policy = host.policy
+    least = _ratio(policy.carries(len(shared)) - state.all_floats + wanted, len(shared))
     ratios = {least}
     for node, cpus in host.node_cpus.items():
         count = len(cpus & shared)
         if count and bound:
-            used = int(ratio * count) - state.floats.get(node, 0)
+            used = policy.carries(count) - state.floats.get(node, 0)
             ratios.add(max(least, _ratio(used + bound, count)))
     for other in sorted(ratios):
-        if ratio < other <= _HIGHEST:
-            changed = replace(host, policy=replace(host.policy, overcommit=other))
+        if policy.overcommit < other <= _HIGHEST:
+            changed = replace(host, policy=replace(policy, overcommit=other))
             yield f"`policy.overcommit: {other:g}` on {host.name}", _with(changed, beside)
 
 
 def _ratio(vcpus: int, cpus: int) -> float:
     """Return the least ratio of two decimals with which CPUs carry so many vCPUs."""
-    hundredths = ceil(100 * vcpus / cpus)
-    while int(hundredths / 100 * cpus) < vcpus:
-        hundredths += 1
-    return hundredths / 100
+    return -(-100 * vcpus // cpus) / 100
 
 
 def _shared(wanted: int, beside: Beside) -> Iterator[Remedy]:
     """Yield a shared set that has the first free cores too, of one node or of any."""
     host = beside.host
     policy = host.policy
-    online, ratio, free = host.online, policy.overcommit, _free(beside)
-    missing = wanted - beside.state.all_floats + int(ratio * len(policy.shared & online))
+    online, free = host.online, _free(beside)
+    missing = wanted - beside.state.all_floats + policy.carries(len(policy.shared & online))
     for cpus in [*(free & node for node in host.node_cpus.values()), free]:
         shared = policy.shared
         for core in host.cores:
-            if int(ratio * len(shared & online)) < missing and core.cpus[0] in cpus:
+            if policy.carries(len(shared & online)) < missing and core.cpus[0] in cpus:
                 shared |= CpuSet(core.cpus)
         if shared != policy.shared:
             changed = replace(host, policy=replace(policy, shared=shared))
@@ -135,8 +131,7 @@ def _with(host: Host, beside: Beside) -> Beside:
 
     def more(cpus: CpuSet) -> int:
         old, new = beside.host.policy, host.policy
-        before = int(old.overcommit * len(old.shared & cpus))
-        return int(new.overcommit * len(new.shared & cpus)) - before
+        return new.carries(len(new.shared & cpus)) - old.carries(len(old.shared & cpus))
 
     floats = {n: state.floats.get(n, 0) + more(cpus) for n, cpus in host.node_cpus.items()}
     left = replace(state, floats=floats, all_floats=state.all_floats + more(host.online))

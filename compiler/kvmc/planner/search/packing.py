@@ -138,13 +138,13 @@ def size_of(board: Board, piece: Piece) -> float:
     return found
 
 
-def find(board: Board, piece: Piece, choices: Sequence[Choice], *, near: bool) -> Home | None:
+def find(board: Board, piece: Piece, *, near: bool) -> Home | None:
     """Return the tightest node for a piece, near the VM's other nodes first where asked."""
     used = board.used.get(piece.vm, ())
     nodes = board.problem.nodes
     if piece.bound and not used and not piece.cached:
-        return _tightest(board, piece, choices)
-    for choice in choices:
+        return _tightest(board, piece)
+    for choice in piece.lean:
         needs = needs_of(piece, choice)
         wish = needs if piece.bound else choice.cores + piece.beside[:-1]
         best: Home | None = None
@@ -170,9 +170,9 @@ def find(board: Board, piece: Piece, choices: Sequence[Choice], *, near: bool) -
     return None
 
 
-def _tightest(board: Board, piece: Piece, choices: Sequence[Choice]) -> Home | None:
+def _tightest(board: Board, piece: Piece) -> Home | None:
     """Do the same for a VM's first piece, bound to a node of which any cache will do."""
-    for choice in choices:
+    for choice in piece.lean:
         needs = needs_of(piece, choice)
         found, least = -1, 0.0
         for node, left in enumerate(board.nodes):
@@ -210,14 +210,11 @@ def _cache(board: Board, node: int, choice: Choice) -> int | None:
     return min(fitting, key=lambda b: (sum(board.bins[b]), b), default=None)
 
 
-def pack(
-    board: Board, pieces: Sequence[Piece], *, best: bool = False, near: bool = True
-) -> list[Piece]:
+def pack(board: Board, pieces: Sequence[Piece], *, near: bool = True) -> list[Piece]:
     """Set pieces down in the order given; return those that found no node."""
     failed = []
     for piece in pieces:
-        choices = (piece.best,) if best and piece.best.units else piece.lean
-        home = find(board, piece, choices, near=near)
+        home = find(board, piece, near=near)
         if home is None:
             failed.append(piece)
         else:

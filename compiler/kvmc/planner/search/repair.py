@@ -60,9 +60,9 @@ class _Mess(Struct):
         self.on[node].append(piece)
         self.left[node] = [h - n for h, n in zip(self.left[node], self.needs[piece], strict=True)]
 
-    def has(self, node: int, vm: int, but: int = -1) -> bool:
-        """Whether a VM is on a node, one piece not counted."""
-        return any(self.vms[p] == vm and p != but for p in self.on[node])
+    def has(self, node: int, vm: int) -> bool:
+        """Whether a VM is on a node."""
+        return any(self.vms[p] == vm for p in self.on[node])
 
 
 def repair(board: Board, pieces: Sequence[Piece], moves: int) -> int:
@@ -100,12 +100,14 @@ def _mess(board: Board, pieces: Sequence[Piece]) -> _Mess | None:
     width = len(board.weights) if pieces and pieces[0].bound else board.supply.cores
     nodes = [n for n, node in enumerate(board.problem.nodes) if node is not None]
     needs = [needs_of(piece, piece.lean[0]) for piece in pieces]
-    caps = [max(board.nodes[n][d] for n in nodes) for d in range(width)]
+    lefts = [board.nodes[n] for n in nodes]
+    # A node of unknown memory is never overfull, and says nothing of the others.
+    caps = [max([h[d] for h in lefts if h[d] < PLENTY // 2], default=PLENTY) for d in range(width)]
     mess = _Mess(
         needs=needs,
         vms=[piece.vm for piece in pieces],
         left={n: list(board.nodes[n][:width]) for n in nodes},
-        weights=[1 / cap if 0 < cap < PLENTY // 2 else float(not cap) for cap in caps],
+        weights=[1 / cap if cap > 0 else 1.0 for cap in caps],
         at=[-1] * len(pieces),
         on={n: [] for n in nodes},
     )

@@ -70,19 +70,15 @@ class _Ground(Struct, frozen=True, kw_only=True):
 def _ground(host: Host) -> _Ground:
     bins = tuple(sorted({Bin(one.node, one.l3) for one in host.alike}, key=_bin_order))
     pages = {(n.id, size): count for n in host.nodes for size, count in n.hugepages}
-    ratio = host.policy.overcommit
+    carries = host.policy.carries
     shared = host.policy.shared & host.online
     start = State(
         cores={},
-        memory={
-            n.id: n.memory_kib - sum([size * count for size, count in n.hugepages])
-            for n in host.nodes
-            if n.memory_kib is not None
-        },
+        memory={n.id: kib for n in host.nodes if (kib := n.plain_kib) is not None},
         pages=pages,
         pool={size: sum([c for (_, s), c in pages.items() if s == size]) for _, size in pages},
-        floats={node: int(ratio * len(cpus & shared)) for node, cpus in host.node_cpus.items()},
-        all_floats=int(ratio * len(shared)),
+        floats={node: carries(len(cpus & shared)) for node, cpus in host.node_cpus.items()},
+        all_floats=carries(len(shared)),
         touched=frozenset(),
     )
     return _Ground(

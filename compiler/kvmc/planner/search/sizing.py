@@ -143,10 +143,10 @@ class _Room(Struct):
             self.bend(target, -1)
         return found
 
-    def step(self, target: _Target, steps: int = 1) -> None:
+    def step(self, target: _Target) -> None:
         """Bend for good."""
-        found = self.bend(target, steps)
-        target.steps += steps
+        found = self.bend(target, 1)
+        target.steps += 1
         if found is None:
             return
         self.lack = found

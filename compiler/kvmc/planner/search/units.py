@@ -83,7 +83,7 @@ def _bin_sets(  # noqa: PLR0913 (all of it is what the choice depends on)
     capacity = {
         b: sum(state.cores[c] for c in by_width[widths[-1][0]]) for b, by_width in options.items()
     }
-    content = {b: (problem.bins[b].node, repr(bin_content(problem, state, b))) for b in options}
+    content = {b: repr((problem.bins[b].node, bin_content(problem, state, b))) for b in options}
     for size in range(1, min(units, len(options)) + 1):
         # One bin: the tightest that is enough. Several: the largest, to need few.
         order = sorted(
@@ -92,7 +92,7 @@ def _bin_sets(  # noqa: PLR0913 (all of it is what the choice depends on)
         )
         if sum(sorted(capacity.values())[-size:]) < units:
             continue
-        seen: set[tuple[tuple[int | None, str], ...]] = set()
+        seen: set[tuple[str, ...]] = set()
         for bins in combinations(order, size):
             if {problem.bins[b].node for b in bins} != nodes:
                 continue
