@@ -11,6 +11,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
 from kvmc.cpuset import CpuSet
 from kvmc.planner.plan import plan_host
@@ -59,3 +60,21 @@ def test_every_plan_keeps_the_rules(shape: str, seed: int) -> None:
     plan = plan_host(vms, host).value
     assert plan is not None
     assert violations(plan, vms, host) == [], told(host, vms)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_few_cores_of_very_different_width_are_no_reason_to_prove_nothing(seed: int) -> None:
+    """As on a POWER8 that is split into subcores: one core of eight threads, and many of one."""
+    rng = Random(seed)  # noqa: S311 - not for secrets: the same cases on every machine
+    host = synthetic("node:2 l3:0 core:6 pu:8")
+    narrow = tuple(replace(core, cpus=core.cpus[:1]) for core in host.cores[:-1])
+    host = replace(host, cores=(*narrow, host.cores[-1]))
+    vms = [
+        machine(
+            f"v{number}", rng.choice([1, 2, 3, 4, 6]), threads=rng.choice(["prefer", "isolate"])
+        )
+        for number in range(rng.randint(5, 8))
+    ]
+    plan = plan_host(vms, host).value
+    assert plan is not None
+    assert all(unplaced.proven for unplaced in plan.unplaced), told(host, vms)

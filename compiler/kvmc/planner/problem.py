@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from kvmc.planner.demand import Demand
 
@@ -99,6 +100,14 @@ class Problem(Struct, frozen=True, kw_only=True):
     budget: int
     """Placements tried before giving up."""
 
+    def only(self, numbers: Sequence[int]) -> Problem:
+        """Return the problem of placing some of the VMs."""
+        return replace(
+            self,
+            demands=tuple([self.demands[n] for n in numbers]),
+            view=tuple([self.view[n] for n in numbers]),
+        )
+
 
 class GroupPlacement(NamedTuple):
     """Where one group of a VM goes: the cut used, its units by width, and its node."""
@@ -143,3 +152,16 @@ class Solution(Struct, frozen=True, kw_only=True):
     final: State
     complete: bool
     """Whether every possibility was tried or ruled out: the answer is proven."""
+
+
+def widened(problem: Problem, numbers: Sequence[int], found: Solution) -> Solution:
+    """Return a solution for some of the VMs as one for all: the others are left out."""
+    placements = dict(zip(numbers, found.placements, strict=True))
+    every = range(len(problem.demands))
+    left = sum([problem.demands[n].vm.cpu.max for n in every if n not in placements])
+    return replace(
+        found,
+        placements=tuple([placements.get(n) for n in every]),
+        order=tuple([numbers[n] for n in found.order]),
+        cost=found.cost._replace(left_out=found.cost.left_out + left),
+    )

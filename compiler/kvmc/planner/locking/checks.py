@@ -11,6 +11,7 @@ from kvmc.planner.candidates import candidates
 from kvmc.planner.held import demand_fingerprint
 from kvmc.planner.locking.broken import broken
 from kvmc.planner.locking.overbooked import overbooked
+from kvmc.words import many, vcpus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -71,8 +72,21 @@ def _unfit(held: Held, vm: Vm, host: Host, place: Place) -> Iterator[Diagnostic]
     cells = sorted(b.cell for b in held.bookings)
     nodes = host.node_cpus.keys()
     own = {v for v, cpus in enumerate(held.cpus) if cpus and len(cpus) == 1}
+    whose = "has a CPU of its own" if len(own) == 1 else "have CPUs of their own"
+    whose = f"{vcpus(CpuSet(own))} {whose}" if own else "no vCPU has a CPU of its own"
     problems = [
-        (len(held.cpus) != vm.cpu.max, f"it has {len(held.cpus)} vCPUs, the spec {vm.cpu.max}"),
+        (
+            held.strategy != vm.pin.strategy,
+            f"its strategy is {held.strategy}, the spec's {vm.pin.strategy}",
+        ),
+        (
+            held.threads != vm.pin.threads,
+            f"its threads are {held.threads}, the spec's {vm.pin.threads}",
+        ),
+        (
+            len(held.cpus) != vm.cpu.max,
+            f"it has {many(len(held.cpus), 'vCPU')}, the spec {vm.cpu.max}",
+        ),
         (cells != [c.id for c in vm.numa.cells] and cells != [-1], "its cells are not the spec's"),
         (
             any(b.node not in nodes for b in held.bookings if b.node is not None),
@@ -80,7 +94,7 @@ def _unfit(held: Held, vm: Vm, host: Host, place: Place) -> Iterator[Diagnostic]
         ),
         (
             vm.pin.strategy != "manual" and own != set(vm.dedicated),
-            f"vCPUs {CpuSet(own)} have CPUs of their own, the spec asks for {vm.dedicated}",
+            f"{whose}, the spec asks for {vm.dedicated or 'none'}",
         ),
     ]
     for wrong, words in problems:

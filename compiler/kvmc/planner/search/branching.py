@@ -14,17 +14,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from kvmc.planner.memory import book_unbound
-from kvmc.planner.problem import Cost, Solution
+from kvmc.planner.problem import FRESH, Cost, Solution, widened
 from kvmc.planner.search.patterns import ways
 from kvmc.planner.search.sums import surely_too_many
 from kvmc.planner.search.units import bin_content
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from kvmc.planner.problem import Problem, State, VmPlacement
     from kvmc.planner.search.patterns import Way
 
@@ -32,6 +29,8 @@ _LOOKS = 1
 """Sets of nodes looked at for each step: where most hold nothing, a step takes long."""
 _AFTER_FIRST = 0.25
 """The part of the budget spent on a better plan once there is one."""
+_ANY = 1 << 30
+"""More vCPUs than any plan leaves out."""
 
 
 class _Exhausted(Exception):  # noqa: N818 (it ends a search, it is no error)
@@ -50,11 +49,17 @@ class _Run(Struct):
     best: tuple[Cost, tuple[VmPlacement | None, ...], State] | None = None
     seen: dict[object, Cost] = {}
     least: tuple[Cost, ...] = ()
+    fewer_than: int = _ANY
+    """Only plans that leave out fewer vCPUs are looked for."""
+    wanted: tuple[tuple[int, int], ...] = ()
+    """For each index what the demands from there on want: (cores alone, threads of any core)."""
 
     def visit(
         self, index: int, state: State, cost: Cost, chosen: tuple[VmPlacement | None, ...]
     ) -> None:
         """Place demands from `index` on in every way that may beat the best plan."""
+        if self.fewer_than < _ANY and self._leaves_as_many(index, state, cost):
+            return
         if index == len(self.problem.demands):
             self._finish(state, cost, chosen)
             return
@@ -82,6 +87,11 @@ class _Run(Struct):
             left = cost.left_out + self.problem.demands[index].vm.cpu.max
             self.visit(index + 1, state, cost._replace(left_out=left), (*chosen, None))
 
+    def _leaves_as_many(self, index: int, state: State, cost: Cost) -> bool:
+        """Whether no fewer vCPUs are left out than known: those that the rest must add counted."""
+        left = self.fewer_than - cost.left_out
+        return left <= 0 or left <= _too_many(self.wanted[index], state)
+
     def _look(self) -> None:
         self.looks += 1
         if self.looks > _LOOKS * self.limit:
@@ -102,6 +112,8 @@ class _Run(Struct):
                 rest = int(self.problem.budget * _AFTER_FIRST)
                 self.limit = min(self.limit, self.steps + rest)
             self.best = (final, chosen, state)
+            if self.fewer_than < _ANY:
+                self.fewer_than = final.left_out
 
     def _hopeless(self, index: int, state: State, cost: Cost) -> bool:
         if self.best is not None:
@@ -121,7 +133,7 @@ def search_exactly(problem: Problem) -> Solution:
     """Return the best plan found, and whether it is proven to be the best."""
     able = [n for n in range(len(problem.demands)) if _has_place(problem, n)]
     if len(able) < len(problem.demands):
-        return _widened(problem, able, search_exactly(_only(problem, able)))
+        return widened(problem, able, search_exactly(problem.only(able)))
     proven = surely_too_many(problem)
     if not proven:
         whole, proven = _run(problem, may_skip=False)
@@ -137,34 +149,25 @@ def _has_place(problem: Problem, index: int) -> bool:
     return next(iter(found), None) is not None
 
 
-def _only(problem: Problem, able: Sequence[int]) -> Problem:
-    return replace(
-        problem,
-        demands=tuple([problem.demands[n] for n in able]),
-        view=tuple([problem.view[n] for n in able]),
-    )
+def fewest_left_out(problem: Problem, known: int) -> tuple[list[int] | None, bool]:
+    """Return the VMs of a plan that leaves out fewer vCPUs than are known to do, None: not found.
+
+    The other result is whether none leaves out fewer still. No other preference is looked at.
+    """
+    run, proven = _run(problem, may_skip=True, fewer_than=known)
+    if run.best is None:
+        return None, proven
+    return [n for n, placement in enumerate(run.best[1]) if placement is not None], proven
 
 
-def _widened(problem: Problem, able: Sequence[int], found: Solution) -> Solution:
-    """Return a solution for some VMs as one for all."""
-    placements: list[VmPlacement | None] = [None] * len(problem.demands)
-    for number, placement in zip(able, found.placements, strict=True):
-        placements[number] = placement
-    left = sum(d.vm.cpu.max for n, d in enumerate(problem.demands) if n not in able)
-    return replace(
-        found,
-        placements=tuple(placements),
-        order=tuple([able[n] for n in found.order]),
-        cost=found.cost._replace(left_out=found.cost.left_out + left),
-    )
-
-
-def _run(problem: Problem, *, may_skip: bool) -> tuple[_Run, bool]:
+def _run(problem: Problem, *, may_skip: bool, fewer_than: int = _ANY) -> tuple[_Run, bool]:
     run = _Run(
         problem=problem,
         may_skip=may_skip,
         limit=problem.budget,
         least=_least(problem, may_skip=may_skip),
+        fewer_than=fewer_than,
+        wanted=_wanted(problem),
     )
     try:
         run.visit(0, problem.start, Cost(), ())
@@ -210,6 +213,35 @@ def _least(problem: Problem, *, may_skip: bool) -> tuple[Cost, ...]:
             total = total._replace(nodes=total.nodes + nodes, caches=total.caches + groups)
         found.append(total)
     return tuple(reversed(found))
+
+
+def _wanted(problem: Problem) -> tuple[tuple[int, int], ...]:
+    alone = threads = 0
+    found = [(0, 0)]
+    for demand in reversed(problem.demands):
+        count = sum([len(group.dedicated) for group in demand.groups])
+        if demand.prefers or any(variant.threads > 1 for variant in demand.variants):
+            threads += count
+        else:
+            alone += count
+        found.append((alone, threads))
+    return tuple(reversed(found))
+
+
+def _too_many(wanted: tuple[int, int], state: State) -> int:
+    """Return how many vCPUs find no place at the least: those alone take the narrowest cores."""
+    alone, threads = wanted
+    widths = {c: max(map(int.bit_count, c.free)) for c in state.cores}
+    fresh = sorted(
+        [widths[c] for c, n in state.cores.items() if c.status == FRESH for _ in range(n)]
+    )
+    total = sum([widths[c] * n for c, n in state.cores.items()])
+    least = alone + threads
+    taken = 0
+    for count in range(min(alone, len(fresh)) + 1):
+        least = min(least, alone - count + max(threads - total + taken, 0))
+        taken += fresh[count] if count < len(fresh) else 0
+    return least
 
 
 def _fragments(problem: Problem, state: State) -> int:

@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from kvmc.planner.problem import Cost, Solution
+from kvmc.planner.problem import Cost, Solution, widened
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from kvmc.planner.problem import Problem
 
 _FEW_VMS = 4
@@ -44,16 +42,9 @@ def search(problem: Problem) -> Solution:
     if not hopeless:
         return found
     kept = [n for n in range(len(problem.demands)) if n not in hopeless]
-    rest = _search(_only(problem, kept))
-    placements = dict(zip(kept, rest.placements, strict=True))
-    out = sum(problem.demands[n].vm.cpu.max for n in hopeless)
-    return replace(
-        rest,
-        placements=tuple(placements.get(n) for n in range(len(problem.demands))),
-        order=tuple(kept[n] for n in rest.order),
-        cost=rest.cost._replace(left_out=rest.cost.left_out + out),
-        complete=rest.complete or None not in rest.placements,
-    )
+    rest = _search(problem.only(kept))
+    complete = rest.complete or None not in rest.placements
+    return replace(widened(problem, kept, rest), complete=complete)
 
 
 def _may_hold(problem: Problem, number: int) -> bool:
@@ -64,28 +55,21 @@ def _may_hold(problem: Problem, number: int) -> bool:
 
 
 def _is_hopeless(problem: Problem, number: int) -> bool:
-    alone = _search(_only(problem, [number]))
+    alone = _search(problem.only([number]))
     return alone.complete and alone.placements[0] is None
-
-
-def _only(problem: Problem, numbers: Sequence[int]) -> Problem:
-    return replace(
-        problem,
-        demands=tuple(problem.demands[n] for n in numbers),
-        view=tuple(problem.view[n] for n in numbers),
-    )
 
 
 def _search(problem: Problem) -> Solution:
     # imported when needed: the one is half of the planner, and small fleets do without it
+    few_cores = sum(problem.start.cores.values()) <= _FEW_CORES
     if not _is_small(problem):
         from kvmc.planner.search.fleet import plan_fleet
 
-        return plan_fleet(problem)
+        packed = plan_fleet(problem)
+        return _tried(problem, packed) if few_cores and not packed.complete else packed
     from kvmc.planner.search.branching import search_exactly
 
-    tiny = sum(problem.start.cores.values()) <= _FEW_CORES
-    steps = problem.budget if tiny else min(problem.budget, _STEPS)
+    steps = problem.budget if few_cores else min(problem.budget, _STEPS)
     exact = search_exactly(replace(problem, budget=steps))
     if exact.complete:
         return exact
@@ -93,6 +77,22 @@ def _search(problem: Problem) -> Solution:
 
     packed = plan_fleet(problem)
     return min(exact, packed, key=lambda one: one.cost)
+
+
+def _tried(problem: Problem, found: Solution) -> Solution:
+    """Try all ways to leave out less than was found; there are few cores."""
+    from kvmc.planner.search.branching import fewest_left_out, search_exactly
+    from kvmc.planner.search.fleet import plan_fleet
+
+    brief = replace(problem, budget=min(problem.budget, _STEPS))
+    kept, proven = fewest_left_out(brief, found.cost.left_out)
+    if kept is None:
+        return replace(found, complete=proven)
+    best = plan_fleet(problem.only(kept))
+    if None in best.placements:
+        best = search_exactly(problem.only(kept))
+    proven = proven and None not in best.placements
+    return replace(widened(problem, kept, best), complete=proven)
 
 
 def _is_small(problem: Problem) -> bool:
