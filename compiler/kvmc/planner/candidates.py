@@ -22,7 +22,7 @@ def dedicable(host: Host) -> CpuSet:
     policy = host.policy
     taken = policy.reserved | policy.shared | policy.pooled
     wanted = host.online if policy.dedicated is None else host.online & policy.dedicated
-    return wanted - taken - _beside(host, policy.shared)
+    return wanted - taken - beside(host, policy.shared)
 
 
 def candidates(host: Host, pin: Pin) -> CpuSet:
@@ -33,7 +33,7 @@ def candidates(host: Host, pin: Pin) -> CpuSet:
     if pin.kind is not None:
         cpus = cpus & CpuSet(c for core in host.cores if core.kind == pin.kind for c in core.cpus)
     if pin.threads == "isolate":
-        cpus = cpus - _beside(host, host.policy.reserved | host.policy.pooled)
+        cpus = cpus - beside(host, host.policy.reserved | host.policy.pooled)
     return cpus
 
 
@@ -55,7 +55,7 @@ def _most(host: Host, group: Alike, inside: int) -> int:
     return group.threads
 
 
-def _beside(host: Host, cpus: CpuSet) -> CpuSet:
+def beside(host: Host, cpus: CpuSet) -> CpuSet:
     """Return all CPUs of the cores that any of some CPUs is on."""
     cores = (host.core_of[cpu] for cpu in cpus & host.online)
     return CpuSet(cpu for core in cores for cpu in core.cpus)

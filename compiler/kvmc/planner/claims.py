@@ -14,7 +14,7 @@ from msgspec import Struct
 from kvmc.cpuset import EMPTY, CpuSet, from_mask, union
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from kvmc.host.model import Host
     from kvmc.spec.model import Vm
@@ -50,6 +50,26 @@ def claim_of(vm: Vm) -> Claim:
         dedicated=union([cpus for _, cpus in pin.map if len(cpus) == 1]),
         floating=union(listed + [cpus for _, cpus in pin.map if len(cpus) > 1]),
     )
+
+
+def clash(core: Sequence[int], one: Claim, other: Claim, host: Host) -> CpuSet:
+    """Return the CPUs of one core that two VMs may not both have; none where they get on.
+
+    Contract section 4, rules 1 and 2: no CPU twice, and no core with dedicated CPUs of two VMs,
+    unless core_sharing: allow lets two that prefer; docs/planner.md, rule 9: what floats by number
+    floats beside nobody's dedicated CPU, but on cores of the shared set.
+    """
+    cpus = CpuSet(core).mask
+    mine, theirs = cpus & one.dedicated.mask, cpus & other.dedicated.mask
+    here, there = cpus & one.floating.mask, cpus & other.floating.mask
+    twice = mine & (theirs | there) | theirs & here
+    may_share = host.policy.core_sharing == "allow" and one.prefers and other.prefers
+    beside = (mine and there) or (theirs and here)
+    if twice or (mine and theirs and not may_share):
+        return from_mask(twice or mine | theirs | here | there)
+    if beside and not cpus & host.policy.shared.mask:
+        return from_mask(mine | theirs | here | there)
+    return EMPTY
 
 
 def cores_of(cpus: CpuSet, host: Host) -> CpuSet:

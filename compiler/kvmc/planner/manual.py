@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from kvmc.cpuset import CpuSet
 from kvmc.diagnostics import Diagnostic, Place, error, warning
 from kvmc.planner.booking import bookings_of
-from kvmc.planner.claims import claim_of, names_cpus
+from kvmc.planner.candidates import beside
+from kvmc.planner.claims import claim_of, clash, names_cpus
 from kvmc.planner.guest import threads_of_map
 from kvmc.planner.places import by_hand
 from kvmc.units import format_kib
@@ -110,12 +111,7 @@ def _named(vm: Vm) -> Iterator[tuple[str, CpuSet, bool, Place]]:
 def _unusable(vm: Vm, host: Host) -> Iterator[Diagnostic]:
     """Yield an error for each CPU that contract section 4, rules 2 and 4, forbid."""
     policy = host.policy
-    beside_shared = CpuSet(
-        cpu
-        for core in host.cores
-        if not policy.shared.isdisjoint(CpuSet(core.cpus))
-        for cpu in core.cpus
-    )
+    beside_shared = beside(host, policy.shared)
     for who, cpus, alone, place in _named(vm):
         bad = [("not online", cpus - host.online), ("pooled", cpus & policy.pooled)]
         if alone:
@@ -146,17 +142,8 @@ def _twice(vm: Vm) -> Iterator[Diagnostic]:
 
 def _conflicts(vm: Vm, claim: Claim, other: Claim, host: Host) -> Iterator[Diagnostic]:
     """Yield an error for each core on which two VMs contradict each other by number."""
-    both_prefer = claim.prefers and other.prefers
-    may_share = host.policy.core_sharing == "allow" and both_prefer
     for core in host.cores:
-        cpus = CpuSet(core.cpus)
-        mine, theirs = cpus & claim.dedicated, cpus & other.dedicated
-        floats_here = cpus & (claim.floating | other.floating)
-        carries_shared = not cpus.isdisjoint(host.policy.shared)
-        same = mine & (theirs | other.floating) | theirs & claim.floating
-        beside = (mine and cpus & other.floating) or (theirs and cpus & claim.floating)
-        if same or (mine and theirs and not may_share) or (beside and not carries_shared):
-            named = same or mine | theirs | floats_here
+        if named := clash(core.cpus, claim, other, host):
             yield error(
                 "KV511",
                 f"{vm.name} and {other.name} both name CPUs of one core of {host.name}: {named}",

@@ -5,13 +5,14 @@ from __future__ import annotations
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from kvmc.cpuset import EMPTY, CpuSet
+from kvmc.cpuset import EMPTY, CpuSet, union
 from kvmc.diagnostics import Diagnostic, Place, error
 from kvmc.planner.candidates import candidates
+from kvmc.planner.claims import clash
 from kvmc.planner.held import demand_fingerprint
 from kvmc.planner.locking.broken import broken
 from kvmc.planner.locking.overbooked import overbooked
-from kvmc.words import many, vcpus
+from kvmc.words import cpus, many, vcpus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -123,25 +124,21 @@ def _contradictions(lock: Lock, host: Host, place: Place) -> Iterator[Diagnostic
     claims = {held.name: held.claim() for held in lock.held}
     on_core: dict[tuple[int, ...], list[str]] = {}
     for held in lock.held:
-        own = claims[held.name].dedicated
-        if len(own) < _own_count(held):
+        claim = claims[held.name]
+        if len(claim.dedicated) < _own_count(held):
             message = f"the lock holds a CPU for {held.name} twice"
             yield error("KV522", message, place.at("vms", held.name, key=True), hint=_ANEW)
-        homes = {host.core_of[cpu].cpus for cpu in own if cpu in host.core_of}
+        named = claim.dedicated | claim.floating
+        homes = {home.cpus for cpu in named if (home := host.core_of.get(cpu))}
         for core in homes:
             on_core.setdefault(core, []).append(held.name)
     clashes: dict[tuple[str, str], CpuSet] = {}
     for core, names in on_core.items():
         for first, second in combinations(names, 2):
-            mine = CpuSet(core) & claims[first].dedicated
-            theirs = CpuSet(core) & claims[second].dedicated
-            prefer = claims[first].prefers and claims[second].prefers
-            may_share = host.policy.core_sharing == "allow" and prefer
-            if not may_share or mine & theirs:
-                clash = clashes.get((first, second), EMPTY)
-                clashes[first, second] = clash | mine | theirs
-    for (first, second), cpus in sorted(clashes.items()):
-        message = f"the lock holds CPUs {cpus} of the same cores for {first} and {second}"
+            if both := clash(core, claims[first], claims[second], host):
+                clashes[first, second] = clashes.get((first, second), EMPTY) | both
+    for (first, second), both in sorted(clashes.items()):
+        message = f"the lock holds {cpus(both)} of the same cores for {first} and {second}"
         at = place.at("vms", second, key=True)
         yield error("KV522", message, at, hint="take one side of the merge, or remove one line")
 
@@ -151,17 +148,12 @@ def check_undeclared(
 ) -> Iterator[Diagnostic]:
     """Yield an error for each domain, declared by no spec, on cores that the lock holds."""
     for domain in domains:
-        near = domain.own | domain.listed
         for line in held:
-            clash = EMPTY
-            for core in host.cores:
-                cpus = CpuSet(core.cpus)
-                if not cpus.isdisjoint(near) and not cpus.isdisjoint(line.own):
-                    clash = clash | cpus & (near | line.own)
-            if clash:
+            both = union([clash(c.cpus, domain.claim(), line.claim(), host) for c in host.cores])
+            if both:
                 message = (
                     f"the domain {domain.name}, which no spec declares, and {line.name} in the "
-                    f"lock are on the same cores: CPUs {clash}"
+                    f"lock are on the same cores: {cpus(both)}"
                 )
                 at = place.at("vms", line.name, key=True) if place else None
                 yield error("KV528", message, at, hint=f"move the domain's pins, or {_ANEW}")
