@@ -195,9 +195,9 @@ def test_the_count_that_is_named_is_the_largest(drawn: Callable[[int], Case], se
         vm = case.new
         if vm.numa.cells or vm.cpu.topology or vm.pin.strategy not in ("dedicated", "shared"):
             continue
-        said = next((re.findall(r"max: (\d+)", w)[0] for w in hints if "cpu.max" in w), 0)
+        said = next((changed(vm, words).cpu.max for words in hints if words.startswith("`cpu")), 0)
         most = next((n for n in range(vm.cpu.max - 1, 0, -1) if fits(case, _of(vm, n))), 0)
-        assert int(said) == most, told(case.host, case.vms)
+        assert said == most, told(case.host, case.vms)
         named += bool(most)
     assert named > 2
 

@@ -120,21 +120,34 @@ def _memory_elsewhere(vms: Sequence[Placed], final: State) -> Iterator[Diagnosti
         if fits or group.vm not in by_name:
             continue
         where = CpuSet(group.nodes)
-        strict = [vm.name for vm, plan in vms if not _strict_memory(plan).isdisjoint(where)]
+        strict = [vm.name for vm, plan in vms if not _strict_memory(vm, plan).isdisjoint(where)]
         first = f"; start {some(strict, _NAMED)} first, which must have theirs there"
+        vm = by_name[group.vm]
         yield warning(
             "KV504",
             f"{format_kib(group.memory_kib)} of {group.vm} do not fit what is left on "
             f"{nodes(where) if where else 'any node'}, where its vCPUs are",
-            by_name[group.vm].place.at("memory"),
-            hint="some of the memory will be remote; `numa: require` refuses instead"
-            f"{first if strict else ''}",
+            vm.place.at("memory"),
+            hint=f"{_what_follows(vm)}{first if strict else ''}",
         )
 
 
-def _strict_memory(plan: VmPlan) -> CpuSet:
+def _what_follows(vm: Vm) -> str:
+    """Return what becomes of memory that does not fit, by mode (libvirt: domain XML, numatune)."""
+    instead = "`numa.mode: strict`" if vm.numa.cells else "`numa: require`"
+    if vm.numa.mode == "restrictive":
+        return (
+            "under `mode: restrictive` none of it may come from elsewhere, and the guest ends "
+            f"where it runs out; use `mode: preferred`, or {instead} to refuse it here"
+        )
+    bound = "it is bound with mode preferred, and " if vm.numa.mode == "strict" else ""
+    return f"{bound}some of it will be remote; {instead} refuses instead"
+
+
+def _strict_memory(vm: Vm, plan: VmPlan) -> CpuSet:
     """Return the host nodes that a VM's memory must be on."""
-    return _memory_of(plan) if plan.memory_mode == "strict" else EMPTY
+    mode = vm.numa.mode if plan.cells else plan.memory_mode
+    return _memory_of(plan) if mode == "strict" else EMPTY
 
 
 def _unknown_memory(host: Host, vms: Sequence[Placed]) -> Iterator[Diagnostic]:

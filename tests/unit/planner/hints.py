@@ -55,7 +55,7 @@ def of_the_host(words: str) -> bool:
 
 def changed(vm: Vm, words: str) -> Vm:
     """Return the VM with the change that a part of a hint names."""
-    count = re.fullmatch(r"`cpu\.max: (\d+)` instead of \d+", words)
+    count = re.fullmatch(r"`cpu(?:\.max|\.count|: \{count): (\d+).* instead of .*", words)
     if count:
         most = int(count[1])
         return replace(vm, cpu=replace(vm.cpu, max=most, count=min(vm.cpu.count, most)))

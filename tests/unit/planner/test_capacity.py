@@ -175,3 +175,39 @@ def test_a_refusal_that_is_certain_says_so() -> None:
     plan, outcome = planned(synthetic(TWO), machine("a", 17))
     assert [u.proven for u in plan.unplaced] == [True]
     assert [d.code for d in outcome.diagnostics] == ["KV501"]
+
+
+@pytest.mark.parametrize(
+    ("pin", "policy", "why"),
+    [
+        ({"kind": "performance"}, {}, "no core of synthetic is known to be of kind performance"),
+        ({"cpus": cpus("98-99")}, {}, "CPUs 98-99 of pin.cpus: none is online on synthetic"),
+        (
+            {"cpus": cpus("1,9")},
+            {"reserved": cpus("1,9")},
+            "the policy of synthetic leaves none of CPUs 1,9 for dedicated vCPUs",
+        ),
+        (
+            {},
+            {"dedicated": cpus("")},
+            "the policy of synthetic leaves no CPU for dedicated vCPUs",
+        ),
+        ({"cpus": cpus("1,99")}, {}, "CPU 99 of pin.cpus is not online on synthetic"),
+    ],
+)
+def test_it_says_why_no_cpu_is_a_candidate(
+    pin: dict[str, Any], policy: dict[str, Any], why: str
+) -> None:
+    assert why in refused(synthetic(TWO, **policy), machine("a", 2, **pin))["a"]
+
+
+def test_fewer_vcpus_are_asked_for_in_the_field_that_says_how_many() -> None:
+    host = synthetic("node:1 l3:1 core:4 pu:2")
+    cases = {
+        (10, 10): "`cpu.count: 8` instead of 10",
+        (4, 10): "`cpu.max: 8` instead of 10",
+        (9, 10): "`cpu: {count: 8, max: 8}` instead of 9 and 10",
+    }
+    for (boot, most), words in cases.items():
+        (found,) = planned(host, machine("a", most, boot=boot))[1].diagnostics
+        assert found.hint == f"it would fit with {words}"

@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from kvmc.diagnostics import Severity
+from kvmc.spec.model import Numa
 from tests.property.hosts import GIB, synthetic
 from tests.unit.planner.fleet import (
     by_hand,
@@ -117,10 +118,31 @@ def test_memory_away_from_the_vcpus_is_said_once_for_each_vm() -> None:
 
 def test_memory_that_spills_must_not_come_before_what_may_not() -> None:
     host = synthetic("node:1 l3:1 core:4 pu:2", memory_gib=4)
-    _, outcome = planned(host, machine("a", 2, memory_kib=6 * GIB), machine("b", 2, numa="require"))
+    cell = numa("0-1")
+    vms = [machine("a", 2, memory_kib=6 * GIB), machine("b", 2, numa="require")]
+    _, outcome = planned(host, *vms, machine("c", 2, **cell))
     (found,) = outcome.diagnostics
     assert found.hint is not None
-    assert found.hint.endswith("; start b first, which must have theirs there")
+    assert found.hint.endswith("; start b, c first, which must have theirs there")
+
+
+@pytest.mark.parametrize(
+    ("mode", "words"),
+    [
+        ("strict", "it is bound with mode preferred, and some of it will be remote"),
+        ("preferred", "some of it will be remote; `numa: require` refuses instead"),
+        ("restrictive", "under `mode: restrictive` none of it may come from elsewhere"),
+    ],
+)
+def test_what_becomes_of_memory_that_does_not_fit_depends_on_its_mode(
+    mode: Any, words: str
+) -> None:
+    host = synthetic("node:1 l3:1 core:4 pu:2", memory_gib=4)
+    (found,) = planned(host, machine("a", 2, memory_kib=6 * GIB, numa=Numa(mode=mode)))[
+        1
+    ].diagnostics
+    assert found.hint is not None
+    assert found.hint.startswith(words)
 
 
 def test_cells_that_only_prefer_their_node_are_told_apart_from_those_that_must() -> None:

@@ -56,7 +56,7 @@ CASES: dict[str, tuple[Host, tuple[Vm, ...], set[str]]] = {
         synthetic(TWO, shared=cpus("0"), overcommit=2.0),
         (machine("a", 3, strategy="shared"),),
         {
-            "`cpu.max: 2` instead of 3",
+            "`cpu.count: 2` instead of 3",
             "`policy.overcommit: 3` on synthetic",
             "`policy.shared: 0-1,9` on synthetic",
         },
@@ -142,4 +142,4 @@ def test_everyone_left_out_is_told_so() -> None:
 
 
 def test_a_vm_far_too_large_is_told_what_fits() -> None:
-    assert _hints(synthetic(TWO), machine("a", 1024)) == ["`cpu.max: 16` instead of 1024"]
+    assert _hints(synthetic(TWO), machine("a", 1024)) == ["`cpu.count: 16` instead of 1024"]

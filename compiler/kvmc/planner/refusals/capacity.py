@@ -10,6 +10,7 @@ from msgspec import Struct
 from kvmc.cpuset import CpuSet, union
 from kvmc.planner.claims import core_masks
 from kvmc.planner.refusals.counting import width_of
+from kvmc.planner.refusals.nowhere import no_candidates, not_online
 from kvmc.units import format_kib
 from kvmc.words import many, nodes, some
 
@@ -142,8 +143,10 @@ def _cores(demand: Demand, now: Situation) -> str:
     free, caches = _free(demand, now, width, cpus=word == "CPU")
     each = _on_nodes({node: str(count) for node, count in free.items()})
     held = _held(demand, now)
-    parts = [need, f"{each} free" if each else "no candidate is left free"]
-    return "; ".join(filter(None, [*parts, _largest(caches) if cache and each else "", held]))
+    pin = demand.vm.pin
+    parts = [need, f"{each} free" if each else no_candidates(pin, now.host)]
+    parts += [_largest(caches) if cache and each else "", not_online(pin, now.host), held]
+    return "; ".join(filter(None, parts))
 
 
 def _largest(caches: Mapping[tuple[int | None, int], int]) -> str:

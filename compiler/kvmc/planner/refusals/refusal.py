@@ -87,7 +87,7 @@ def _fixes(demand: Demand, beside: Beside) -> Iterator[str]:
             yield words
     smaller = _largest_count(vm, beside) if unclaimed or not demand.threads_needed else None
     if smaller:
-        yield f"`cpu.max: {smaller}` instead of {vm.cpu.max}"
+        yield _fewer(vm, smaller)
     for kind in remedies(demand, beside) if enough else ():
         yield from islice((words for words, other in kind if _fits(vm, other)), 1)
 
@@ -134,6 +134,15 @@ def _largest_count(vm: Vm, beside: Beside) -> int | None:
             high = count - 1
         count = (low + high + 1) // 2
     return low * step or None
+
+
+def _fewer(vm: Vm, most: int) -> str:
+    """Return the change of the spec that asks for so few vCPUs."""
+    if vm.cpu.count == vm.cpu.max:
+        return f"`cpu.count: {most}` instead of {vm.cpu.count}"
+    if most < vm.cpu.count:
+        return f"`cpu: {{count: {most}, max: {most}}}` instead of {vm.cpu.count} and {vm.cpu.max}"
+    return f"`cpu.max: {most}` instead of {vm.cpu.max}"
 
 
 def _with(vm: Vm, count: int) -> Vm:
