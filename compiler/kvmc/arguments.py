@@ -187,6 +187,7 @@ def _import(imported: _Parser) -> None:
 
 
 def _init(start: _Parser) -> None:
+    start.register("type", None, _filled)
     start.add_argument("folder", nargs="?", default=".", metavar="DIR", help="where (default: .)")
 
 
@@ -214,7 +215,15 @@ def _inputs(command: _Parser, formats: Sequence[str] = _FORMATS) -> None:
     _common(command, formats)
 
 
+def _filled(text: str) -> str:
+    """Refuse an argument that is empty: a script's variable that was never set."""
+    if not text:
+        raise argparse.ArgumentTypeError("is empty; give it a value, or leave it out")
+    return text
+
+
 def _common(command: _Parser, formats: Sequence[str] = _FORMATS) -> None:
+    command.register("type", None, _filled)
     command.add_argument("--strict", action="store_true", help="warnings are errors")
     command.add_argument("--format", choices=formats, default="text")
     command.add_argument("--color", choices=("auto", "always", "never"), default="auto")

@@ -8,9 +8,10 @@ from kvmc.cores import in_turns
 from kvmc.diagnostics import Diagnostic, Outcome, error, warning
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from kvmc.host.model import Host
+    from kvmc.planner.held import Held
     from kvmc.spec.model import Vm
 
     Tell = Callable[[int, int], None]
@@ -33,9 +34,12 @@ def homeless(vms: Iterable[Vm], hosts: Sequence[Host], forced: str | None) -> bo
 
 
 def by_home(
-    vms: Iterable[Vm], hosts: Mapping[str, Host], forced: str | None
+    vms: Iterable[Vm], hosts: Collection[str], forced: str | None
 ) -> tuple[dict[str | None, dict[str, Vm]], list[Vm], list[Diagnostic]]:
-    """Return the VMs of each host (None: of none) by name, those that name none, and errors."""
+    """Return the VMs of each host (None: of none) by name, those that name none, and errors.
+
+    `hosts` are the names of those that are described.
+    """
     groups: dict[str | None, dict[str, Vm]] = {}
     undecided: list[Vm] = []
     diagnostics: list[Diagnostic] = []
@@ -52,7 +56,7 @@ def by_home(
     return groups, undecided, diagnostics
 
 
-def _unguarded(vm: Vm, hosts: Mapping[str, Host]) -> Diagnostic:
+def _unguarded(vm: Vm, hosts: Collection[str]) -> Diagnostic:
     """Return the warning for pins that count on no host, so that a plan may give them away."""
     return warning(
         "KV464",
@@ -70,7 +74,7 @@ def _twice(vm: Vm, other: Vm, host: str) -> Diagnostic:
     return error("KV361", message, vm.place.at("name"), hint=hint)
 
 
-def _home(vm: Vm, hosts: Mapping[str, Host], forced: str | None) -> Outcome[str]:
+def _home(vm: Vm, hosts: Collection[str], forced: str | None) -> Outcome[str]:
     """Return the name of the VM's host, "" for none; no value where several would do."""
     if not needs_host(vm, forced):
         return Outcome("")
@@ -80,7 +84,9 @@ def _home(vm: Vm, hosts: Mapping[str, Host], forced: str | None) -> Outcome[str]
     if name in hosts:
         return Outcome(name)
     known = f"known are {', '.join(sorted(hosts))}" if hosts else "there is no hosts/ folder"
-    probe = f"kvmc host probe --name {name} -o hosts/{name}.yaml"
+    import shlex  # only hints need it
+
+    probe = shlex.join(["kvmc", "host", "probe", "--name", name, "-o", f"hosts/{name}.yaml"])
     hint = f"{known}; `{probe}` on that machine writes one"
     message = f"no description of the host {name} that {vm.name} is for"
     return Outcome(None, (error("KV460", message, vm.place.at("host"), hint=hint),))
@@ -95,33 +101,56 @@ def say_where_they_fit(
     vms: Sequence[Vm],
     hosts: Mapping[str, Host],
     groups: Mapping[str | None, Mapping[str, Vm]],
+    held: Mapping[str, Sequence[Held]],
     tell: Tell,
 ) -> list[Diagnostic]:
-    """Return an error for each VM that could go to several hosts, naming those with room."""
+    """Return an error for each VM that could go to several hosts, naming those with room.
+
+    `held` is what every host's lock holds; a host whose lock cannot be built upon has none there,
+    and room for nobody.
+    """
     from kvmc.planner.held import demand_fingerprint
 
     # VMs that ask for the same fit on the same hosts, so that one is tried for all of them.
     asked = {demand_fingerprint(vm): vm for vm in reversed(vms)}
-    trials = [(hosts[n], tuple(groups.get(n, {}).values()), asked) for n in sorted(hosts)]
-    workers = sum(len(asked) * (1 + len(there)) for _, there, _ in trials) // VMS_WORTH_A_FORK
+    names = {vm.name for vm in vms}
+    trials = [
+        (
+            hosts[n],
+            tuple(groups.get(n, {}).values()),
+            [line for line in held[n] if line.name not in names],
+            asked,
+        )
+        for n in sorted(held)
+    ]
+    workers = sum(len(asked) * (1 + len(there)) for _, there, *_ in trials) // VMS_WORTH_A_FORK
     rooms = in_turns(_room_for, trials if vms else (), workers, heard(tell, len(trials)))
     found: list[Diagnostic] = []
     for vm in vms:
         demand = demand_fingerprint(vm)
-        fits = [
-            host.name for (host, _, _), room in zip(trials, rooms, strict=True) if demand in room
-        ]
+        fits = [host.name for (host, *_), room in zip(trials, rooms, strict=True) if demand in room]
         where = f"it would fit on {', '.join(fits)}" if fits else "it would fit on none of them"
         message = f"{vm.name} names no host, and there are {len(hosts)}: {where}"
-        hint = f"say `host: {(fits or sorted(hosts))[0]}` in the spec, or --host"
+        hint = f"say `host: {fits[0]}` in the spec, or --host" if fits else _lacking(vm, hosts)
         found.append(error("KV461", message, vm.place, hint=hint))
     return found
 
 
-def _room_for(trial: tuple[Host, Sequence[Vm], Mapping[str, Vm]]) -> frozenset[str]:
+def _lacking(vm: Vm, hosts: Iterable[str]) -> str:
+    """Return the hint for a VM that fits nowhere: where the arithmetic is."""
+    import shlex
+
+    file = "-" if vm.place.file == "<stdin>" else vm.place.file
+    command = shlex.join(["kvmc", "plan", "--host", min(hosts), file])
+    return f"`{command}` says what that host lacks, and what would make it fit"
+
+
+def _room_for(
+    trial: tuple[Host, Sequence[Vm], Sequence[Held], Mapping[str, Vm]],
+) -> frozenset[str]:
     """Return the demands for which a host has room beside the VMs it has already."""
     from kvmc.planner.plan import plan_host
 
-    host, there, asked = trial
-    plans = {demand: plan_host((*there, vm), host).value for demand, vm in asked.items()}
+    host, there, held, asked = trial
+    plans = {demand: plan_host((*there, vm), host, held).value for demand, vm in asked.items()}
     return frozenset(demand for demand, plan in plans.items() if plan and not plan.unplaced)

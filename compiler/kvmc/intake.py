@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from msgspec import Struct
 from msgspec.structs import replace
 
-from kvmc.diagnostics import Diagnostic, Outcome, Place, error, locate
+from kvmc.diagnostics import Diagnostic, Outcome, Place, Severity, error, locate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -42,10 +42,11 @@ class Repository(Struct, frozen=True, kw_only=True):
         return {(d.file, d.index): d for d in self.documents}
 
 
-def check(texts: Sequence[Text]) -> Outcome[Repository]:
+def check(texts: Sequence[Text], first: str | None = None) -> Outcome[Repository]:
     """Read, validate and load every document, and check what only shows across documents.
 
     The value is always there and holds what could be loaded; the diagnostics are not located yet.
+    Hosts in the file `first` win over those of the same names in others.
     """
     # All that a part needs, so that no fork imports it once more.
     import kvmc.source.reader
@@ -59,6 +60,8 @@ def check(texts: Sequence[Text]) -> Outcome[Repository]:
     # Sorted first: of two with one name it is always the same one that is told.
     vms.sort(key=lambda vm: (vm.name, vm.place.file, vm.place.document))
     hosts.sort(key=lambda host: (host.name, _where(host)))
+    chosen = {host.name for host in hosts if _where(host)[0] == first}
+    hosts = [host for host in hosts if host.name not in chosen or _where(host)[0] == first]
     diagnostics += check_fleet(vms)
     diagnostics += _same_host_twice(hosts)
     documents = tuple(document for part in parts for document in part.documents)
@@ -111,7 +114,7 @@ def _load_text(text: Text, part: _Part) -> None:
 
 
 def _load_document(document: Document, part: _Part) -> tuple[Diagnostic, ...]:
-    """Add the VM or the host of a document; return what there is to say of it."""
+    """Add the VM or the host of a document; return what there is to say of it, or of a lock."""
     from kvmc.spec.schema import kind_of
 
     kind = kind_of(document)
@@ -127,18 +130,15 @@ def _load_document(document: Document, part: _Part) -> tuple[Diagnostic, ...]:
         host = load_host(document)
         part.hosts.extend([host.value] if host.value else [])
         return (*kind.diagnostics, *host.diagnostics)
+    if kind.value == "lock":
+        from kvmc.planner.locking.lock import load_lock
+
+        return (*kind.diagnostics, *load_lock(document).diagnostics)
     return kind.diagnostics
 
 
 def _where(host: Host) -> tuple[str, int]:
     return (host.place.file, host.place.document) if host.place else ("", 0)
-
-
-def _lock_problems(document: Document) -> tuple[Diagnostic, ...]:
-    """Return what is wrong with a lock that was named as an input; plans find theirs themselves."""
-    from kvmc.planner.locking.lock import load_lock
-
-    return load_lock(document).diagnostics
 
 
 def _same_host_twice(hosts: Sequence[Host]) -> list[Diagnostic]:
@@ -152,27 +152,57 @@ def _same_host_twice(hosts: Sequence[Host]) -> list[Diagnostic]:
     return found
 
 
-def with_locks(repository: Repository, texts: Mapping[str, Text]) -> Outcome[Repository]:
-    """Add the locks; `texts` maps the name of a host to the lock file beside its description."""
+def locked_host(text: Text) -> str | None:
+    """Return the host that a lock says it is for; None where that cannot be read."""
+    from kvmc.source.reader import read
+
+    for document in read(text.content, text.name).value or ():
+        if isinstance(document.data, dict) and isinstance(document.data.get("host"), str):
+            return str(document.data["host"])
+    return None
+
+
+def with_locks(
+    repository: Repository, texts: Mapping[str, Text], *, anew: bool = False
+) -> Outcome[Repository]:
+    """Add the locks; `texts` maps the name of a host to the lock file beside its description.
+
+    `anew` says that whatever they hold is freed: what is wrong with one is a warning, and where it
+    cannot be read it holds nothing.
+    """
     if not texts:
         return Outcome(repository)
-    from kvmc.planner.locking.lock import load_lock
-    from kvmc.source.reader import read
+    from kvmc.planner.locking.lock import Lock
 
     diagnostics: list[Diagnostic] = []
     documents: list[Document] = []
     locks: dict[str, Lock] = {}
     for host, text in texts.items():
-        source = read(text.content, text.name)
-        diagnostics += source.diagnostics
-        for document in source.value or ():
-            lock = load_lock(document)
-            diagnostics += lock.diagnostics
-            documents.append(document)
-            if lock.value is not None:
-                locks[host] = lock.value
+        lock, found, read = _lock_of(host, text)
+        if anew and any(d.is_error for d in found):
+            found = [replace(d, severity=Severity.WARNING) if d.is_error else d for d in found]
+            lock = lock or Lock(host=host, fingerprint="", place=Place(file=text.name))
+        diagnostics += found
+        documents += read
+        locks |= {host: lock} if lock else {}
     added = replace(repository, documents=(*repository.documents, *documents), locks=locks)
     return Outcome(added, tuple(diagnostics))
+
+
+def _lock_of(host: str, text: Text) -> tuple[Lock | None, list[Diagnostic], Sequence[Document]]:
+    """Return what a lock file holds, what is wrong with it, and its documents."""
+    from kvmc.planner.locking.lock import load_lock
+    from kvmc.source.reader import read
+
+    source = read(text.content, text.name)
+    documents = source.value or ()
+    loaded = [load_lock(document) for document in documents]
+    found = [*source.diagnostics, *(d for lock in loaded for d in lock.diagnostics)]
+    if len(documents) > 1:
+        message = f"the lock of {host} is {len(documents)} documents, of which one can be right"
+        place = Place(file=text.name, document=1)
+        found.append(error("KV522", message, place, hint="take one side of the merge"))
+    return loaded[0].value if loaded else None, found, documents
 
 
 def report(diagnostics: Iterable[Diagnostic], repository: Repository) -> tuple[Diagnostic, ...]:

@@ -8,9 +8,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from kvmc.cores import in_turns, share_out
-from kvmc.diagnostics import Diagnostic, Outcome
+from kvmc.diagnostics import Diagnostic, Outcome, note
 from kvmc.homes import VMS_WORTH_A_FORK, by_home, heard, say_where_they_fit
 from kvmc.planner.model import HostPlan, Plan
+from kvmc.words import some
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 _LEAST = 50
 """Artefacts that are worth a fork: it takes 5 ms, and they take 50."""
+_NAMED = 8
+"""VMs that one note names."""
 
 
 class Planned(Struct, frozen=True, kw_only=True):
@@ -35,6 +38,8 @@ class Planned(Struct, frozen=True, kw_only=True):
     vms: Mapping[tuple[str | None, str], Vm]
     locks: Mapping[str, tuple[Lock, Changes]] = {}
     """Host -> the lock that the plan makes, and how it differs from the one there is."""
+    named: Mapping[str, Host] = {}
+    """VM that is placed on no host -> the host that it, or --host, names all the same."""
 
     @property
     def files(self) -> dict[tuple[str | None, str], str]:
@@ -67,16 +72,28 @@ def plan(
     """
     hosts = {host.name: host for host in repository.hosts}
     groups, undecided, diagnostics = by_home(repository.vms, hosts, wishes.forced)
-    diagnostics += say_where_they_fit(undecided, hosts, groups, tell)
     if wishes.whole:
         for locked in repository.locks:
-            groups.setdefault(locked, {})
-    tasks: list[_Task] = []
-    for name in sorted(groups, key=lambda n: n or ""):
-        host, lock = (hosts[name], repository.locks.get(name)) if name else (None, None)
-        task = _task(groups[name], host, lock, wishes)
-        diagnostics += task.diagnostics
-        tasks += [task.value] if task.value else []
+            # What another host's lock holds is not for --host to free.
+            if wishes.forced in (None, locked):
+                groups.setdefault(locked, {})
+    # A host whose lock cannot be built upon has room for nobody.
+    asked_for = {*groups, *(hosts if undecided else ())}
+    made = {
+        name: _task(
+            groups.get(name, {}),
+            hosts.get(name or ""),
+            repository.locks.get(name or ""),
+            wishes,
+        )
+        for name in sorted(asked_for, key=lambda name: name or "")
+    }
+    held = {name: task.value.held for name, task in made.items() if name and task.value}
+    diagnostics += say_where_they_fit(undecided, hosts, groups, held, tell)
+    wanted = [task for name, task in made.items() if name in groups]
+    diagnostics += [found for task in wanted for found in task.diagnostics]
+    tasks = [task.value for task in wanted if task.value]
+    unsettled = frozenset(vm.name for vm in undecided)
     plans: list[HostPlan] = []
     locks: dict[str, tuple[Lock, Changes]] = {}
     for one, found in zip(tasks, _planned(tasks, tell), strict=True):
@@ -86,8 +103,11 @@ def plan(
             plans.append(complete)
             locks |= {lock_[0].host: lock_} if lock_ else {}
             diagnostics += said
+            diagnostics += _gone(lock_[1], one, unsettled) if lock_ else ()
     by_key = {(name, vm.name): vm for name, group in groups.items() for vm in group.values()}
-    planned = Planned(plan=Plan(hosts=tuple(plans)), vms=by_key, locks=locks)
+    asked = {vm.name: wishes.forced or vm.host or "" for vm in groups.get(None, {}).values()}
+    named = {vm: hosts[name] for vm, name in asked.items() if name in hosts}
+    planned = Planned(plan=Plan(hosts=tuple(plans)), vms=by_key, locks=locks, named=named)
     return Outcome(planned, tuple(diagnostics))
 
 
@@ -109,7 +129,7 @@ def _task(
         held = [line for line in held if line.name in vms]
     if wishes.replan:
         held = [line for line in held if line.name not in vms]
-    elif lock is not None and host is not None:
+    if lock is not None and host is not None and (held or not wishes.replan):
         from kvmc.planner.locking.checks import check_lock
 
         wrong = check_lock(replace(lock, held=tuple(held)), host, tuple(vms.values()))
@@ -122,7 +142,8 @@ def _task(
         clash = tuple(check_undeclared(held, domains, host, lock.place if lock else None))
         if clash:
             return Outcome(None, clash)
-    return Outcome(_Task(vms=vms, host=host, lock=lock, held=(*held, *domains)))
+    mine = lock if lock is not None and host is not None and lock.host == host.name else None
+    return Outcome(_Task(vms=vms, host=host, lock=mine, held=(*held, *domains)))
 
 
 def _planned(tasks: Sequence[_Task], tell: Tell) -> list[Outcome[HostPlan]]:
@@ -164,6 +185,15 @@ def _locked(
     return marked, (after, changes), said
 
 
+def _gone(changes: Changes, task: _Task, unsettled: frozenset[str]) -> tuple[Diagnostic, ...]:
+    """KV529: lines of VMs that are planned elsewhere now, or nowhere, as the specs have it."""
+    names = [name for name in changes.gone if name not in unsettled and name not in task.vms]
+    if not names or task.lock is None:
+        return ()
+    text = f"gone from the lock of {task.lock.host}: {some(names, _NAMED)}"
+    return (note("KV529", text),)
+
+
 def jobs(
     planned: Planned, bases: Mapping[tuple[str, str], bytes]
 ) -> tuple[tuple[str | None, Job], ...]:
@@ -176,9 +206,10 @@ def jobs(
     found: list[tuple[str | None, Job]] = []
     for host in planned.plan.hosts:
         name = host.host.name if host.host else None
-        models, arch = (host.host.host_models, host.host.arch) if host.host else ((), None)
         for placed in host.vms:
             vm = planned.vms[name, placed.name]
+            home = host.host or planned.named.get(vm.name)
+            models, arch = (home.host_models, home.arch) if home else ((), None)
             base = bases.get((vm.place.file, vm.machine.base or ""))
             job = Job(vm=vm, plan=placed, base=base, host_models=models, arch=arch)
             found.append((name, job))

@@ -100,3 +100,54 @@ def test_a_command_line_and_a_path_reach_qemu_as_they_were_written(
     argv = native_argv(_text(_of_type(HERE["boot"], "qemu")))
     assert argv[argv.index("-append") + 1] == "a='b' \"c\" <d> & é"
     assert any('"filename":"/srv/a \'b\' & c.qcow2"' in word for word in argv)
+
+
+@pytest.mark.parametrize(
+    ("inner", "code"),
+    [
+        ("<cputune><iothreadsched iothreads='1' scheduler='batch'/></cputune>", "KV606"),
+        (
+            (
+                "<cputune><cachetune vcpus='0-3'><cache id='0' level='3' type='both' size='3' "
+                "unit='MiB'/><monitor level='3' vcpus='2-3'/></cachetune></cputune>"
+            ),
+            "KV606",
+        ),
+        (
+            (
+                "<cputune><memorytune vcpus='0-3'><node id='0' bandwidth='60'/>"
+                "<monitor vcpus='3'/></memorytune></cputune>"
+            ),
+            "KV606",
+        ),
+        ("<maxMemory slots='4' unit='MiB'>512</maxMemory>", "KV605"),
+    ],
+    ids=["iothreadsched", "cachetune", "memorytune", "maxMemory"],
+)
+def test_what_is_refused_of_a_base_libvirt_refuses_too(
+    inner: str, code: str, test_driver: Driver
+) -> None:
+    import libvirt
+
+    head = "<domain type='kvm'><name>kvmc-test-base</name>"
+    tail = f"{inner}<os><type arch='x86_64'>hvm</type></os></domain>"
+    outcome = render(job(vm(), base=f"{head}{tail}".encode()))
+    assert {d.code for d in outcome.diagnostics} == {code}
+    assert outcome.value is None
+    with pytest.raises(libvirt.libvirtError):
+        test_driver.define(f"{head}<memory>1048576</memory><vcpu>2</vcpu>{tail}")
+
+
+def test_what_is_dropped_from_an_allocation_libvirt_drops(test_driver: Driver) -> None:
+    tune = (
+        "<cputune><cachetune vcpus='0-3'><cache id='0' level='3' type='both' size='3' unit='MiB'/>"
+        "<monitor level='3' vcpus='1-3'/></cachetune></cputune>"
+    )
+    base = (
+        f"<domain type='kvm'><name>kvmc-test-base</name>{tune}"
+        "<os><type arch='x86_64'>hvm</type></os></domain>"
+    )
+    kept = test_driver.define(_text(job(vm(), base=base.encode())))
+    found = etree.fromstring(kept.encode()).iterfind("cputune/cachetune//*[@vcpus]")
+    assert [e.get("vcpus") for e in found] == ["1"]
+    assert "<cachetune vcpus='0-1'" in kept

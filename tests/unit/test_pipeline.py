@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import permutations
 
 import pytest
+from msgspec.structs import replace
 
 from kvmc import homes, intake, pipeline
 from kvmc.diagnostics import Place, error
@@ -149,6 +150,33 @@ def test_where_it_would_fit_counts_what_the_host_has_already() -> None:
     assert [d.message.rsplit(": ", 1)[1] for d in found] == ["it would fit on two"]
 
 
+def test_where_it_would_fit_counts_what_the_lock_holds() -> None:
+    """The locked VM is not among those that are planned: one file of a repository."""
+    parts = {"x": host("one"), "y": host("two")}
+    full = pipeline.plan(_read(a=vm("full", 8, "host: one"), **parts), Wishes()).value
+    assert full is not None
+    repository = replace(_read(b=vm("free", 4), **parts), locks={"one": full.locks["one"][0]})
+    found = pipeline.plan(repository, Wishes(whole=False)).diagnostics
+    assert [d.message.rsplit(": ", 1)[1] for d in found] == ["it would fit on two"]
+    assert [d.hint for d in found] == ["say `host: two` in the spec, or --host"]
+
+
+def test_a_vm_that_has_to_choose_fits_where_its_own_line_is() -> None:
+    parts = {"x": host("one"), "y": host("two", cores=2)}
+    full = pipeline.plan(_read(a=vm("a", 8, "host: one"), **parts), Wishes()).value
+    assert full is not None
+    repository = replace(_read(a=vm("a", 8), **parts), locks={"one": full.locks["one"][0]})
+    for whole in (True, False):
+        found = pipeline.plan(repository, Wishes(whole=whole)).diagnostics
+        assert [d.message.rsplit(": ", 1)[1] for d in found] == ["it would fit on one"]
+
+
+def test_where_nothing_would_fit_the_hint_leads_to_the_reason() -> None:
+    repository = _read(b=vm("big", 40), x=host("one"), y=host("two"))
+    (found,) = [d for d in pipeline.plan(repository, Wishes()).diagnostics if d.is_error]
+    assert (found.hint or "").startswith("`kvmc plan --host one b.yaml` says what")
+
+
 def test_it_says_where_nothing_would_fit() -> None:
     repository = _read(b=vm("big", 40), x=host("one"), y=host("two"))
     (found,) = [d for d in pipeline.plan(repository, Wishes()).diagnostics if d.is_error]
@@ -165,3 +193,25 @@ def test_only_what_has_a_place_is_rendered() -> None:
     planned = _planned(a=vm("a", 4), b=vm("b", 9), h=host())
     built = pipeline.build(planned, {}, "libvirt")
     assert [a.name for a in built.value or ()] == ["h/a.xml"]
+
+
+@pytest.mark.parametrize(("line", "forced"), [("host: arm", None), ("# none", "arm")])
+def test_a_vm_without_pins_is_of_the_architecture_of_the_host_it_names(
+    line: str, forced: str | None
+) -> None:
+    arm = host("arm").replace("x86_64", "aarch64")
+    asked = vm("a", 2, line, "machine: virt", strategy=None)
+    planned = _planned(Wishes(forced=forced), a=asked, h=arm, x=host())
+    assert list(planned.vms) == [(None, "a")]
+    (xml,) = pipeline.build(planned, {}, "libvirt").value or ()
+    assert "<type arch='aarch64' machine='virt'>" in xml.text
+    assert "<apic/>" not in xml.text
+    (command,) = pipeline.build(planned, {}, "qemu").value or ()
+    assert command.argv[0] == "qemu-system-aarch64"
+
+
+def test_a_vm_that_neither_has_pins_nor_names_a_host_is_of_the_default_architecture() -> None:
+    arm = host("arm").replace("x86_64", "aarch64")
+    planned = _planned(a=vm("a", strategy=None), h=arm)
+    (xml,) = pipeline.build(planned, {}, "libvirt").value or ()
+    assert "<type arch='x86_64' machine='q35'>" in xml.text

@@ -18,14 +18,16 @@ CODES: tuple[Code, ...] = (
         "broken line in the lock",
         "A line of the lock does not fit itself or its VM: a CPU that is none, another number of "
         "vCPUs than the spec asks for, a cell without a node. Only editing by hand makes such "
-        "lines. Restore the file from git, or run `kvmc lock --replan`.",
+        "lines. Restore the file from git, or run `kvmc lock --replan` on the whole repository, "
+        "which frees what the lock holds, and so replaces one that cannot be read.",
     ),
     Code(
         "KV522",
         "the lock contradicts itself",
         "Two VMs in the lock have the same CPU, or thread siblings of one core that may not be "
         "shared; or all of them together take more memory, huge pages or shared CPUs than there "
-        "are. A merge of two branches can do that, and so can a lower overcommit. Take one side's "
+        "are; or the file is several documents. A merge of two branches can do that, and so can a "
+        "lower overcommit. Take one side's "
         "line, or remove the line of one VM and run `kvmc lock`, which places that VM anew.",
     ),
     Code(
@@ -67,5 +69,20 @@ CODES: tuple[Code, ...] = (
         "pinned to CPUs, or their thread siblings, that the lock holds for a declared VM. kvmc "
         "never touches a domain that nobody declared: move its pins by hand, declare it "
         "(`kvmc import`), or plan the host anew around it.",
+    ),
+    Code(
+        "KV529",
+        "gone from the lock",
+        "The lock held a place for these VMs, and no spec asks for one on that host any more, so "
+        "their lines go and others may get their CPUs. A domain that still runs there is told "
+        "nothing of that. With --host the locks of all other hosts stay as they are.",
+    ),
+    Code(
+        "KV530",
+        "no file for a lock",
+        "A lock stands beside the file that describes its host, and this host has none: it was "
+        "probed for this run, or came through a pipe. Nothing can hold the placement, so that the "
+        "next run may place the VMs elsewhere, and --locked always fails. "
+        "`kvmc host probe -o hosts/NAME.yaml` writes the file.",
     ),
 )

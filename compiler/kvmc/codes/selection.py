@@ -23,7 +23,8 @@ CODES: tuple[Code, ...] = (
         "KV462",
         "two descriptions of one host",
         "Two host documents have the same name. The name is how specs and --host find a "
-        "description, so each name must be used once.",
+        "description, so each name must be used once. The file that --host names wins over others "
+        "with a host of that name.",
     ),
     Code(
         "KV463",
@@ -39,5 +40,13 @@ CODES: tuple[Code, ...] = (
         "hosts in hosts/, whose plans do not know of this VM, so they may give its CPUs "
         "to others, and nothing checks that the pins are right for the machine it will run on. "
         "With `host: NAME` in the spec, or --host, its CPUs are its own.",
+    ),
+    Code(
+        "KV465",
+        "this machine is not as it is described",
+        "--host local plans for this machine as it is now, with the policy and the lock of the "
+        "description that has its name. The facts in that file are others, so a lock made now "
+        "does not fit what the file says. Bring it up to date with `kvmc host probe -o FILE`, "
+        "which keeps the policy.",
     ),
 )

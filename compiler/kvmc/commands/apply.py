@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from kvmc.apply import receipt
 from kvmc.apply.model import HypervisorError
+from kvmc.arguments import SYSTEM
 from kvmc.commands import placed
 from kvmc.commands.result import Failure, Result
 from kvmc.diagnostics import error
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 def run(options: argparse.Namespace, _view: View) -> Result:
     """Bring the specs onto the host, or with --dry-run say what that would take."""
     _check(options)
-    uri = options.connect or placed.SYSTEM
+    uri = options.connect or SYSTEM
     if options.confirm:
         return _confirm(uri)
     options.connect = uri  # what other domains hold there is not for the planner to give away

@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from kvmc import files, pipeline
-from kvmc.commands import inputs
+from kvmc.commands import inputs, locks
+from kvmc.commands.bases import read_bases
 from kvmc.commands.result import Failure
+from kvmc.commands.saving import save
 from kvmc.diagnostics import Diagnostic, Place, error, warning
-from kvmc.report.style import printable
-from kvmc.writing import write_atomically
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterable, Iterator
 
+    from kvmc.commands.inputs import Inputs
     from kvmc.commands.result import Result, View
-    from kvmc.intake import Repository
     from kvmc.render.model import Artifact
 
 
@@ -43,7 +43,7 @@ def run(options: argparse.Namespace, _view: View) -> Result:
             f"there are {len(planned.vms)} VMs to build; name the file of one, "
             "or say where to write with -o DIR",
         )
-    bases, missing = inputs.read_bases(planned)
+    bases, missing = read_bases(planned)
     read = replace(read, diagnostics=(*read.diagnostics, *missing))
     if missing:
         return read.result(document=_document(()))
@@ -55,10 +55,10 @@ def run(options: argparse.Namespace, _view: View) -> Result:
     if options.output is not None:
         said, failed = _write(files.tidy(options.output), artifacts)
         if not failed:  # a lock that nothing was built from would be half of the work
-            locked, failed = inputs.write_locks(read, planned, locked=options.locked)
+            locked, failed = locks.write_locks(read.repository, planned, locked=options.locked)
             said += locked
         if not failed and inputs.whole(options):
-            failed = tuple(_left_over(files.tidy(options.output), artifacts, read.repository))
+            failed = tuple(_left_over(files.tidy(options.output), artifacts, _meant(read)))
         read = replace(read, diagnostics=tuple(d for d in read.diagnostics if d.code != "KV527"))
         return read.result(failed, document=_document(artifacts), said=said)
     text = "".join(artifact.text for artifact in artifacts)
@@ -82,22 +82,25 @@ def _write(folder: str, artifacts: Iterable[Artifact]) -> tuple[str, tuple[Diagn
         if not within(os.path.dirname(target)):
             text = f"a link there leads out of {folder}, where nothing is written"
             return said, (error("KV192", text, Place(file=target)),)
-        try:
-            changed = write_atomically(target, artifact.text, durable=False)
-        except OSError as reason:
-            text = (reason.strerror or "cannot be written").lower()
-            return said, (error("KV192", text, Place(file=target)),)
-        said += f"{'wrote' if changed else 'unchanged'} {printable(target)}\n"
+        done = save(target, artifact.text, durable=False)
+        if done.value is None:
+            return said, done.diagnostics
+        said += done.value
     return said, ()
 
 
+def _meant(read: Inputs) -> list[str]:
+    """Return the hosts that are built for: all, or the one of --host."""
+    return sorted(h.name for h in read.repository.hosts if read.forced in (None, h.name))
+
+
 def _left_over(
-    folder: str, artifacts: Iterable[Artifact], repository: Repository
+    folder: str, artifacts: Iterable[Artifact], hosts: Iterable[str]
 ) -> Iterator[Diagnostic]:
     """KV193: artefacts of VMs that a host has no more, beside those that were written."""
     written = {artifact.name for artifact in artifacts}
     endings = tuple({os.path.splitext(name)[1] for name in written})
-    for host in sorted(host.name for host in repository.hosts):
+    for host in hosts:
         with suppress(OSError):
             for name in sorted(os.listdir(os.path.join(folder, host))):
                 if name.endswith(endings) and f"{host}/{name}" not in written:

@@ -4,18 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from kvmc.commands import inputs
+from kvmc.commands.bases import missing_bases
+from kvmc.commands.hosts import LOCAL
 from kvmc.diagnostics import Severity
+from kvmc.homes import by_home
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator
 
+    from kvmc.commands.inputs import Inputs
     from kvmc.commands.result import Result, View
+    from kvmc.diagnostics import Diagnostic
 
 
 def run(options: argparse.Namespace, _view: View) -> Result:
     """Check everything found in PATHs and in the hosts/ that belongs to them."""
     read = inputs.read(options)
+    read = replace(read, diagnostics=(*read.diagnostics, *_across(read)))
     repository = read.repository
     warned = sum(d.severity is Severity.WARNING for d in read.diagnostics)
     said = (
@@ -28,6 +37,20 @@ def run(options: argparse.Namespace, _view: View) -> Result:
         )
     )
     return read.result(document={"kvmc": "v1", "kind": "check"}, said=said)
+
+
+def _across(read: Inputs) -> Iterator[Diagnostic]:
+    """Yield what every later command would refuse: hosts nobody described, names, lost bases.
+
+    Where there is no description at all the hosts may be described elsewhere. A name that is used
+    twice on one host is said already; so nothing is said of hosts where something is wrong.
+    """
+    vms, names = read.repository.vms, [host.name for host in read.repository.hosts]
+    if read.forced == LOCAL:
+        names.append(LOCAL)  # this machine, which need not be described
+    if not read.failed and (names or read.forced):
+        yield from by_home(vms, names, read.forced)[2]
+    yield from missing_bases(vms)
 
 
 def _count(number: int, word: str) -> str:

@@ -23,7 +23,7 @@ def run(options: argparse.Namespace, _view: View) -> Result:
     try:
         import shtab
     except ImportError:
-        raise Failure(2, "this needs the library shtab: pip install 'kvmc[completion]'") from None
+        raise Failure(2, "this needs the library shtab: pip install shtab") from None
 
     whole = parser()
     for action in _actions(whole):

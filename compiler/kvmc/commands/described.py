@@ -9,6 +9,7 @@ from kvmc.apply.compare_host import differences
 from kvmc.apply.verify import Finding
 from kvmc.commands import looking
 from kvmc.commands.checked import Checked
+from kvmc.commands.hosts import called
 from kvmc.diagnostics import note
 from kvmc.host.sysfs import read_tree
 
@@ -26,15 +27,13 @@ def check(given: Placed, connected: HostIdentity) -> Checked:
     for this run is as it is.
     """
     forced = given.inputs.forced
-    called = {connected.hostname, connected.hostname.partition(".")[0]}
-    called = called if forced is None else {forced}
-    planned = {home or job.vm.host for home, job in given.jobs} if forced is None else called
+    names = called(connected.hostname) if forced is None else {forced}
+    planned = {home or job.vm.host for home, job in given.jobs} if forced is None else names
     others = sorted(name for name in planned if name is not None)
-    if others and not called & planned:
+    if others and not names & planned:
         return Checked(findings=tuple(_another(name, connected) for name in others))
-    # of two by one name the later one was probed just now
-    mine = {host.name: host for host in given.inputs.repository.hosts if host.name in called}
-    described = [host for _, host in sorted(mine.items()) if host.place is not None]
+    hosts = sorted(given.inputs.repository.hosts, key=lambda host: host.name)
+    described = [host for host in hosts if host.name in names and host.place is not None]
     return _facts(described[0]) if described and connected.local else Checked()
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from kvmc.apply.diff import diff_all
 from kvmc.apply.observe import not_seen
+from kvmc.arguments import SYSTEM
 from kvmc.commands import looking, placed
 from kvmc.report.drift import diff_json, diff_text, diff_xml
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 def run(options: argparse.Namespace, view: View) -> Result:
     """Compare every VM with the domain of its name; exit code 3 where one differs."""
     given = placed.place(options)
-    uri = options.connect or placed.SYSTEM
+    uri = options.connect or SYSTEM
     if given.stopped:
         return given.inputs.result(document=_document(uri, ()))
     seen = looking.look(uri, given.names)

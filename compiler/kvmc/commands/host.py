@@ -12,9 +12,9 @@ from msgspec.structs import replace
 from kvmc import files, intake
 from kvmc.commands.inputs import stops
 from kvmc.commands.result import Failure, Result
+from kvmc.commands.saving import save_or_fail
 from kvmc.diagnostics import Diagnostic, Outcome, Place, error
-from kvmc.report.style import printable
-from kvmc.writing import is_special, write_atomically
+from kvmc.writing import is_special
 
 if TYPE_CHECKING:
     import argparse
@@ -54,7 +54,7 @@ def _probe(options: argparse.Namespace) -> Result:
     target = Path(options.output)
     host = _with_old_policy(probed.value, target, options.name)
     text = _with_their_words(dump_host(host), host, target)
-    said = _write(target, text)
+    said = save_or_fail(target, text)
     # The policy is older than the facts: what it names may be gone.
     written = _loaded(files.Text(name=str(target), content=text.encode()))
     return Result(
@@ -109,6 +109,9 @@ def _with_old_policy(host: Host, target: Path, name: str | None) -> Host:
         return host
     old = _load(target)
     if old.value is None:
+        unwanted = next((d for d in old.diagnostics if d.code == "KV191"), None)
+        if unwanted is not None:
+            raise Failure(1, f"{target} is not written over: {unwanted.message}; name another file")
         raise Failure(
             1,
             f"{target} is there but is no valid host description, so the policy in it cannot "
@@ -132,14 +135,6 @@ def _with_their_words(text: str, host: Host, target: Path) -> str:
     kept = _POLICY.sub("", text) + words[0].rstrip() + "\n"
     read = _loaded(files.Text(name=str(target), content=kept.encode()))
     return kept if read.value is not None and read.value[1] == host else text
-
-
-def _write(target: Path, text: str) -> str:
-    try:
-        changed = write_atomically(target, text)
-    except OSError as reason:
-        raise Failure(4, f"{target}: {(reason.strerror or 'cannot be written').lower()}") from None
-    return f"{'wrote' if changed else 'unchanged'} {printable(str(target))}\n"
 
 
 def _show(options: argparse.Namespace, view: View) -> Result:

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from kvmc import files, intake, pipeline
+from kvmc.commands.hosts import LOCAL, file_of
 from kvmc.commands.result import Failure, Result
+from kvmc.commands.saving import save_or_fail
 from kvmc.diagnostics import Diagnostic, Outcome, Place, Severity, note, warning
 from kvmc.render import xmltree
-from kvmc.report.style import printable
-from kvmc.writing import is_special, write_atomically
+from kvmc.writing import is_special
 
 if TYPE_CHECKING:
     import argparse
@@ -83,16 +84,16 @@ def _host(option: str | None) -> Host | None:
     """Return the host that --host means: this machine, a file, or one of hosts/ by name."""
     if option is None:
         return None
-    if option == "local":
+    if option == LOCAL:
         from kvmc.host.probe import local_name, probe_sysfs
 
         known: tuple[Host, ...] = tuple(filter(None, [probe_sysfs(Path("/"), local_name()).value]))
         return known[0] if known else _no_host(option)
-    is_file = "/" in option or option.endswith((".yaml", ".yml"))
-    paths = (Path(option),) if is_file else files.host_files(".")
+    file = file_of(option)
+    paths = (file,) if file else files.host_files(".")
     texts = [text for path in paths if (text := files.read_text(path).value)]
     checked = intake.check(texts).value or intake.Repository()
-    hosts = [host for host in checked.hosts if is_file or host.name == option]
+    hosts = [host for host in checked.hosts if file or host.name == option]
     return hosts[0] if len(hosts) == 1 else _no_host(option)
 
 
@@ -105,11 +106,7 @@ def _write(target: Path, text: str) -> str:
     there = files.read_file(target).value if old else None
     if old and (there is None or there.content != text.encode()):
         raise Failure(2, f"{target} is there already, and is not overwritten; name another file")
-    try:
-        changed = write_atomically(target, text)
-    except OSError as reason:
-        raise Failure(4, f"{target}: {(reason.strerror or 'cannot be written').lower()}") from None
-    return f"{'wrote' if changed else 'unchanged'} {printable(str(target))}\n"
+    return save_or_fail(target, text)
 
 
 class _Trial:

@@ -11,8 +11,8 @@ from msgspec.structs import replace
 from kvmc import files, intake, pipeline
 from kvmc.commands import starter
 from kvmc.commands.result import Failure, Result
+from kvmc.commands.saving import save_or_fail
 from kvmc.report.style import printable
-from kvmc.writing import write_atomically
 
 if TYPE_CHECKING:
     import argparse
@@ -77,8 +77,4 @@ def example(host: Host) -> dict[str, str]:
 def _write(target: Path, text: str, kept: bool) -> str:  # noqa: FBT001
     if kept:
         return f"kept {printable(str(target))}\n"
-    try:
-        write_atomically(target, text)
-    except OSError as reason:
-        raise Failure(4, f"{target}: {(reason.strerror or 'cannot be written').lower()}") from None
-    return f"wrote {printable(str(target))}\n"
+    return save_or_fail(target, text)

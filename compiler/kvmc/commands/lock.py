@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from kvmc.commands import inputs
+from kvmc.commands import inputs, locks
 
 if TYPE_CHECKING:
     import argparse
@@ -23,7 +23,8 @@ def run(options: argparse.Namespace, _view: View) -> Result:
     read, planned = inputs.plan(options, read)
     if inputs.stops(read.diagnostics, options):
         return read.result(document=document)
-    said, failed = inputs.write_locks(read, planned, locked=options.locked)
+    said, failed = locks.write_locks(read.repository, planned, locked=options.locked)
+    failed += tuple(locks.unkept(read.repository, planned))
     changes = [
         {
             "host": host,
@@ -34,7 +35,9 @@ def run(options: argparse.Namespace, _view: View) -> Result:
         }
         for host, (_, c) in planned.locks.items()
     ]
-    kept = tuple(d for d in read.diagnostics if d.code != "KV527")
+    if not planned.locks:
+        said += "there is nothing to lock: no VM is planned on a host\n"
+    kept = tuple(d for d in read.diagnostics if d.code not in ("KV527", "KV530"))
     return replace(read, diagnostics=kept).result(
         failed, document={**document, "locks": changes}, said=said
     )

@@ -9,9 +9,8 @@ from msgspec.structs import replace
 
 from kvmc import files
 from kvmc.commands import inputs
-from kvmc.diagnostics import Diagnostic, Place, error
-from kvmc.report.style import printable
-from kvmc.writing import write_atomically
+from kvmc.commands.saving import save
+from kvmc.diagnostics import error
 
 if TYPE_CHECKING:
     import argparse
@@ -53,8 +52,8 @@ def run(options: argparse.Namespace, view: View) -> Result:
     text = _svg(pictures) if options.svg else _html(pictures)
     if file == "-":
         return read.result(document=document, output=text)
-    said, failed = _write(Path(file), text)
-    return read.result(failed, document=document, said=said)
+    saved = save(file, text)
+    return read.result(saved.diagnostics, document=document, said=saved.value or "")
 
 
 def _read(options: argparse.Namespace) -> Inputs:
@@ -112,7 +111,7 @@ def _asked(vm: Vm) -> Asked:
     paged = [i for i, cell in enumerate(vm.numa.cells) if cell.hugepages_kib]
     if not vm.numa.cells and vm.memory_backing.hugepages_kib:
         paged = [0]
-    return Asked(vm.memory_kib, paged)
+    return Asked(vm.memory_kib, paged, vm.numa.mode)
 
 
 def _text(hosts: _Drawn, pictures: Sequence[Picture], view: View) -> str:
@@ -140,15 +139,6 @@ def _html(pictures: Sequence[Picture]) -> str:
     from kvmc.report.picture.page import to_html
 
     return to_html(pictures)
-
-
-def _write(target: Path, text: str) -> tuple[str, tuple[Diagnostic, ...]]:
-    try:
-        changed = write_atomically(target, text)
-    except OSError as reason:
-        words = (reason.strerror or "cannot be written").lower()
-        return "", (error("KV192", words, Place(file=str(target))),)
-    return f"{'wrote' if changed else 'unchanged'} {printable(str(target))}\n", ()
 
 
 def _document(pictures: Sequence[Picture]) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from msgspec.structs import replace
 
 from kvmc import pipeline
 from kvmc.commands import inputs
-from kvmc.commands.result import Failure
+from kvmc.commands.bases import read_bases
+from kvmc.commands.hosts import called, unnamed
 from kvmc.diagnostics import warning
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from kvmc.commands.inputs import Inputs
     from kvmc.diagnostics import Diagnostic
     from kvmc.render.model import Job
-
-SYSTEM = "qemu:///system"
 
 
 class Placed(Struct, frozen=True, kw_only=True):
@@ -46,7 +45,7 @@ def place(options: argparse.Namespace) -> Placed:
     if read.failed:
         return Placed(inputs=read, stopped=True)
     read, planned = inputs.plan(options, read)
-    bases, missing = inputs.read_bases(planned)
+    bases, missing = read_bases(planned)
     read = replace(read, diagnostics=(*read.diagnostics, *missing))
     if inputs.stops(read.diagnostics, options):
         return Placed(inputs=read, stopped=True)
@@ -60,16 +59,11 @@ def another_name(placed: Placed, host: HostIdentity) -> tuple[Diagnostic, ...]:
     --host says that it is the one that is meant, by whatever name.
     """
     names = sorted({name for name, _ in placed.jobs if name is not None})
-    if placed.inputs.forced is not None or not names or _called(host) & set(names):
+    if placed.inputs.forced is not None or not names or called(host.hostname) & set(names):
         return ()
     text = f"{host.uri} calls itself {host.hostname}, and the specs are for {', '.join(names)}"
     hint = f"--host {names[0]} says that it is that one"
     return (warning("KV713", text, hint=hint),)
-
-
-def _called(host: HostIdentity) -> set[str]:
-    """Return the names a host goes by: libvirt's, with or without its domain."""
-    return {host.hostname, host.hostname.partition(".")[0]}
 
 
 def jobs_on(placed: Placed, host: HostIdentity) -> tuple[Job, ...]:
@@ -79,18 +73,14 @@ def jobs_on(placed: Placed, host: HostIdentity) -> tuple[Job, ...]:
     domain; where the specs plan one host only, that is the one. Raises Failure(2) otherwise.
     """
     names = {name for name, _ in placed.jobs if name is not None}
-    mine = names & _called(host)
+    mine = names & called(host.hostname)
     if len(names) > 1 and not mine:
-        raise Failure(
-            2,
-            f"{host.uri} calls itself {host.hostname}, and the specs are for "
-            f"{', '.join(sorted(names))}; say which with --host",
-        )
+        raise unnamed(host.uri, host.hostname, f"the specs are for {', '.join(sorted(names))}")
     return tuple(_chosen(placed, mine or names, host))
 
 
 def _chosen(placed: Placed, names: set[str], host: HostIdentity) -> Iterator[Job]:
-    known = names | _called(host)
+    known = names | called(host.hostname)
     for name, job in placed.jobs:
         # a VM that needs no host may still say which one it is for, but --host wins
         says = job.vm.host if placed.inputs.forced is None else None

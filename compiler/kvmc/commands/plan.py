@@ -25,7 +25,8 @@ def run(options: argparse.Namespace, view: View) -> Result:
     if named and read.failed and all(name != named for _, name in planned.vms):
         return read.result(document=to_json(planned.plan, planned.files))
     show = _explained(planned, named, view) if named else _drawn(planned, view)
-    return read.result(document=to_json(planned.plan, planned.files), output=show)
+    said = "" if planned.vms or read.failed else "there is no VM to plan\n"
+    return read.result(document=to_json(planned.plan, planned.files), output=show, said=said)
 
 
 def _drawn(planned: Planned, view: View) -> str:

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 
 from kvmc import pipeline
 from kvmc.commands import inputs
+from kvmc.commands.bases import read_bases
 from kvmc.commands.result import Failure, Result
-from kvmc.diagnostics import Diagnostic, Outcome, Severity
+from kvmc.diagnostics import Diagnostic, Outcome
 from kvmc.runtime import guests
 from kvmc.runtime.orders import orders_of
 from kvmc.runtime.trouble import Trouble
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from kvmc.commands.inputs import Inputs
     from kvmc.commands.result import View
@@ -38,14 +39,14 @@ def run(options: argparse.Namespace, _view: View) -> Result:
         raise Failure(2, f"{found} in {' '.join(options.paths) or '.'}; name the file of one")
     job = _job(planned)
     found_here = (*job.diagnostics, *(_foreign(planned, job.value) if job.value else ()))
-    if job.value is None or _stops((*read.diagnostics, *found_here), options):
+    if job.value is None or inputs.stops((*read.diagnostics, *found_here), options):
         return read.result(found_here, document=_document())
     return _run(options, read, job.value, found_here)
 
 
 def _job(planned: Planned) -> Outcome[Job]:
     """Return what to render: the VM, its placement and its base; no value for one unplaced."""
-    bases, missing = inputs.read_bases(planned)
+    bases, missing = read_bases(planned)
     if missing:
         return Outcome(None, missing)
     # the plan of a host also has what its lock holds
@@ -68,12 +69,6 @@ def _foreign(planned: Planned, job: Job) -> tuple[Diagnostic, ...]:
     return other_machine(job.vm, orders.cpus, host, here) if here else ()
 
 
-def _stops(diagnostics: Iterable[Diagnostic], options: argparse.Namespace) -> bool:
-    return any(
-        d.is_error or (options.strict and d.severity is Severity.WARNING) for d in diagnostics
-    )
-
-
 def _run(
     options: argparse.Namespace, read: Inputs, job: Job, found: tuple[Diagnostic, ...]
 ) -> Result:
@@ -83,7 +78,7 @@ def _run(
     folder = guests.folder_for(job.vm.name)
     command = argv_of(job, qmp=str(folder / "qmp"), paused=True)
     found = (*found, *command.diagnostics)
-    if command.value is None or _stops((*read.diagnostics, *found), options):
+    if command.value is None or inputs.stops((*read.diagnostics, *found), options):
         return read.result(found, document=_document())
     words = (*command.value, *_pid_file(options.pid_file))
     try:

@@ -17,7 +17,7 @@ from kvmc.apply.observe import observe
 from kvmc.apply.recover import recover
 from kvmc.apply.transaction import Transaction
 from kvmc.apply.works import alike, does_something, work_of
-from kvmc.commands import inputs, looking, placed
+from kvmc.commands import inputs, locks, looking, placed
 from kvmc.commands.terminal import agreed, countdown, progress, say
 from kvmc.diagnostics import error, note
 
@@ -210,13 +210,13 @@ class Session:
     def _lock(self) -> tuple[str, tuple[Diagnostic, ...]]:
         """Write the lock of this host: what runs there now is where it stays."""
         mine = {name for name, job in self._placed.jobs if job in self._jobs}
-        locks = self._placed.planned.locks
-        changed = {name: locks[name] for name in locks if name in mine and locks[name][1]}
+        planned = self._placed.planned.locks
+        changed = {n: made for n, made in planned.items() if n in mine and made[1]}
         if not changed:
             return "", ()
-        planned = replace(self._placed.planned, locks=changed)
+        anew = replace(self._placed.planned, locks=changed)
         read = self._placed.inputs
-        said, failed = inputs.write_locks(read, planned)
+        said, failed = locks.write_locks(read.repository, anew)
         kept = tuple(d for d in read.diagnostics if d.code != "KV527")
         self._placed = replace(self._placed, inputs=replace(read, diagnostics=kept))
         return said, failed

@@ -9,6 +9,7 @@ from kvmc.apply import verify
 from kvmc.apply.diff import diff_all
 from kvmc.apply.kernel import all_tasks, cpu_states
 from kvmc.apply.observe import not_seen
+from kvmc.arguments import SYSTEM
 from kvmc.commands import described, guests, looking, placed
 from kvmc.commands.checked import Checked
 from kvmc.report.drift import findings_json, findings_text, threads_json, threads_text
@@ -76,7 +77,7 @@ def _said(findings: Sequence[Finding], fix: str | None) -> str:
 
 def _libvirt_sides(options: argparse.Namespace, given: Placed, view: View) -> list[Checked]:
     """Return the host, its domains, and the guests as far as they are asked."""
-    seen = looking.look(options.connect or placed.SYSTEM, given.names)
+    seen = looking.look(options.connect or SYSTEM, given.names)
     jobs = placed.jobs_on(given, seen.host)
     sides = [described.check(given, seen.host), _domains_side(options, jobs, seen, view)]
     if options.agent:

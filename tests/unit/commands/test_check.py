@@ -70,3 +70,46 @@ def test_it_writes_nothing() -> None:
     before = sorted(Path().rglob("*"))
     kvmc("check")
     assert sorted(Path().rglob("*")) == before
+
+
+# What every later command would refuse
+
+
+def test_a_host_that_nobody_described_is_said_where_others_are() -> None:
+    write(Path(), vms__a=vm("a", 2, "host: zz"), hosts__h=host())
+    assert kvmc("check", "--format", "json").codes == ["KV460"]
+    assert kvmc("check", "--host", "h").code == 0
+    assert kvmc("check", "--host", "local").code == 0
+    assert kvmc("check", "--host", "nope", "--format", "json").codes == ["KV460"]
+
+
+def test_a_base_that_is_not_there_is_said() -> None:
+    write(Path(), vms__a=vm("a", 2, "base: nope.xml"))
+    ran = kvmc("check")
+    assert ran.code == 1
+    assert "vms/a.yaml:7:7: error[KV190]: base nope.xml: no such file or directory" in ran.err
+    Path("vms/nope.xml").write_text("<domain/>")
+    assert kvmc("check").code == 0
+
+
+@pytest.mark.parametrize("strategy", [None, "dedicated"])
+def test_it_refuses_the_names_that_a_plan_refuses(strategy: str | None) -> None:
+    """Two without pins are on no host, whatever they name; libvirt has them on two all the same."""
+    one, two = vm("x", 2, "host: a", strategy=strategy), vm("x", 2, "host: b", strategy=strategy)
+    write(Path(), vms__one=one, vms__two=two, hosts__a=host("a"), hosts__b=host("b"))
+    for command in ("check", "plan"):
+        codes = kvmc(command, "--format", "json").codes
+        assert codes == (["KV361"] if strategy is None else [])
+        assert "KV361" in kvmc(command, "--format", "json", "--host", "a").codes
+
+
+def test_a_lock_is_checked_where_it_is_named_and_where_it_is_found() -> None:
+    write(Path(), vms__a=vm("a"), hosts__h=host())
+    kvmc("lock")
+    lock = Path("hosts/h.lock.yaml")
+    assert kvmc("check", lock).code == 0
+    lock.write_text(lock.read_text("utf-8") + "extra: 1\n", "utf-8")
+    for paths in ([], [lock], ["vms"]):
+        assert kvmc("check", "--format", "json", *paths).codes == ["KV211"]
+    lock.rename("spare.yaml")
+    assert kvmc("check", "--format", "json", "spare.yaml").codes == ["KV211"]

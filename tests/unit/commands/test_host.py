@@ -139,6 +139,21 @@ def test_a_file_whose_policy_cannot_be_read_is_never_written_over(broken: str) -
     assert Path("h.yaml").read_text() == broken
 
 
+@pytest.mark.parametrize(
+    ("text", "count"), [(host("a") + "---\n" + host("b"), "2"), (vm("a"), "none")]
+)
+def test_a_file_that_is_sound_and_not_of_one_host_is_told_for_what_it_is(
+    text: str, count: str
+) -> None:
+    _sysfs()
+    write(Path(), all=text)
+    ran = kvmc("host", "probe", "--sysfs", "captured", "-o", "all.yaml")
+    assert ran.code == 1
+    assert f"one host is wanted, and the file describes {count}; name another file" in ran.err
+    assert "kvmc check" not in ran.err
+    assert Path("all.yaml").read_text("utf-8") == text
+
+
 def test_a_policy_that_the_new_facts_contradict_is_kept_and_said() -> None:
     _sysfs(2)
     write(Path(), h=host("mine", 'policy: {reserved: "5"}'))

@@ -156,6 +156,28 @@ def test_a_host_that_is_not_there_is_an_error(option: str) -> None:
     assert kvmc("plan", "--host", option).code == 1
 
 
+def test_host_takes_no_file_of_a_vm() -> None:
+    write(Path(), vms__a=vm("a", 2, "host: h"), hosts__h=host())
+    ran = kvmc("plan", "--host", "vms/a.yaml")
+    assert ran.code == 1
+    assert "vms/a.yaml:2:7: error[KV205]: expected `kind: host`, got `kind: vm`" in ran.err
+    assert "KV460" not in ran.err
+    write(Path(), vms__bad="kvmc: v1\nkind: host\nname: x\n")
+    assert "KV205" not in kvmc("plan", "--host", "vms/bad.yaml", "--format", "json").codes
+
+
+def test_a_probe_that_is_advised_can_be_run() -> None:
+    write(Path(), vms__a=vm("a", 2, "host: my host"), hosts__h=host())
+    hint = "`kvmc host probe --name 'my host' -o 'hosts/my host.yaml'` on that machine"
+    assert hint in kvmc("plan").err
+
+
+def test_no_vm_is_a_line() -> None:
+    write(Path(), hosts__h=host())
+    ran = kvmc("plan")
+    assert (ran.code, ran.out, ran.err) == (0, "", "there is no VM to plan\n")
+
+
 # --explain
 
 
