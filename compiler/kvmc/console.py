@@ -31,6 +31,9 @@ DONE, WRONG, USAGE, DIFFERS, MACHINE, BUG = 0, 1, 2, 3, 4, 70
 _MODULES = {"import": "import_domain"}
 """Command -> its module, where Python keeps the command's name for itself."""
 
+_DATA = ("build", "import", "schema", "completion")
+"""Commands that print nothing but artefacts."""
+
 _NOT_WRITTEN = "KV192"
 """The code of a file that could not be written: the machine failed, not the input."""
 
@@ -39,7 +42,10 @@ def run(argv: Sequence[str]) -> int:
     """Run one command and return its exit code; raises SystemExit(2) and KeyboardInterrupt."""
     _open_what_is_closed()
     _never_fail_to_encode()
-    return _run(arguments.parse(argv))
+    options = arguments.parse(argv)
+    if _prints_data(options):
+        _same_bytes_everywhere()
+    return _run(options)
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -94,6 +100,22 @@ def _never_fail_to_encode() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+
+
+def _prints_data(options: argparse.Namespace) -> bool:
+    """Whether stdout is for programs: an artefact, JSON or annotations, and no text to read."""
+    return (
+        options.format != "text"
+        or options.command in _DATA
+        or any(getattr(options, name, None) for name in ("svg", "html", "xml"))
+        or getattr(options, "action", None) == "probe"
+    )
+
+
+def _same_bytes_everywhere() -> None:
+    """Let stdout be UTF-8 whatever the locale: so are files, and XML says it is."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
 
 
 def _print(result: Result, options: argparse.Namespace) -> int:

@@ -61,6 +61,17 @@ def test_usage_errors_are_2_and_say_why_on_stderr(arguments: tuple[str, ...]) ->
         ("map", "--svg", ""),
         ("diff", "--connect", ""),
         ("apply", "--yes", "--host", ""),
+        ("import", "d.xml", "-o", ""),
+        ("import", ""),
+        ("init", ""),
+        ("host", "probe", "--connect", ""),
+        ("host", "probe", "-o", ""),
+        ("host", "probe", "--name", ""),
+        ("host", "show", ""),
+        ("verify", "--cpuinfo", ""),
+        ("run", "--pid-file", "", "vms/web.yaml"),
+        ("hotplug", "", "2"),
+        ("explain", ""),
     ],
     ids=str,
 )
@@ -413,6 +424,37 @@ def test_a_terminal_that_cannot_show_a_character_gets_an_escape() -> None:
     ran = process("plan", LIANHUA, cwd=Path.cwd(), PYTHONIOENCODING="ascii")
     assert ran.returncode == 0
     assert b"kvm-07" in ran.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("build", "a.yaml"),
+        ("build", "--target", "qemu", "a.yaml"),
+        ("import", "a.xml"),
+        ("host", "probe", "--sysfs", "/", "--name", "b\xfcro"),
+        ("map", "--svg", "-", "fleet"),
+        ("map", "--html", "-", "fleet"),
+        ("plan", "--format", "json", "a.yaml"),
+        ("check", "--format", "sarif", "a.yaml"),
+        ("check", "--format", "github", "wrong.yaml"),
+    ],
+    ids=" ".join,
+)
+def test_data_on_stdout_is_utf_8_whatever_the_locale(arguments: tuple[str, ...]) -> None:
+    here = Path.cwd()
+    write(here, a=vm("b\xfcro-\u673a", strategy=None), wrong=vm("\u673a/", strategy=None))
+    write(here / "fleet", vms__a=vm("b\xfcro-\u673a"), hosts__h=host())
+    Path("a.xml").write_bytes(process("build", "a.yaml", cwd=here).stdout)
+    ran = process(*arguments, cwd=here, PYTHONIOENCODING="latin-1")
+    assert ran.stdout
+    assert ran.stdout == process(*arguments, cwd=here).stdout
+
+
+def test_text_for_a_person_follows_the_locale() -> None:
+    write(Path.cwd(), a=vm("b\xfcro-\u673a", strategy=None))
+    ran = process("plan", "a.yaml", cwd=Path.cwd(), PYTHONIOENCODING="latin-1")
+    assert b"b\xfcro-\\u673a" in ran.stdout
 
 
 def test_a_full_disk_is_the_machines_failure() -> None:

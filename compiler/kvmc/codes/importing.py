@@ -47,8 +47,9 @@ CODES: tuple[Code, ...] = (
         "kvmc owns the setting, so that a base does not keep it, and a spec cannot say what the "
         "domain says: I/O threads with different pins, CPUs that numad chooses, some vCPUs pinned "
         "and others not, memory bound to nodes while the host is not known. Without -o the minimal "
-        "machine is compared too: its domain type is kvm or qemu, and its machine type q35 where "
-        "the domain names none. The warning compares the domain with what `kvmc build` makes of "
+        "machine is compared too: its domain type is kvm or qemu, its machine type q35 where the "
+        "domain names none, and its architecture the one in the emulator's name, else the host's, "
+        "else x86_64. The warning compares the domain with what `kvmc build` makes of "
         "the new spec and names every setting in which they differ. With `--host` (NAME, FILE or "
         "local) the host's CPUs and nodes are known, which resolves most.",
     ),

@@ -42,14 +42,19 @@ CODES: tuple[Code, ...] = (
         "dropping it. `fallback` is about a named model, and the modes host-passthrough and "
         "maximum name none. `clusters` in a topology needs libvirt 10.1 and a machine that has "
         "them: QEMU's x86 machines have not. Machines of type pc have 255 vCPUs at most, those of "
-        "type q35 288 in QEMU 7.2 and more in later versions.",
+        "type q35 288 in QEMU 7.2 and more in later versions. A base's <maxMemory> stays, and may "
+        "not be below the spec's memory; before libvirt 9.6 it needs a guest cell, and the cells "
+        "are the spec's.",
     ),
     Code(
         "KV606",
-        "the base uses an I/O thread that the spec does not have",
-        "A disk or controller of the base names an I/O thread by number, and the spec's "
-        "`iothreads:` (0 when absent) is lower. libvirt would refuse the domain. kvmc owns "
-        "<iothreads>, so the number must be said in the spec.",
+        "the base names a thread, a vCPU or a cell that the spec does not have",
+        "The numbers of I/O threads, vCPUs and guest cells come from the spec (`iothreads:`, 0 "
+        "when absent, `cpu.max` and `numa.cells`), and elements of the base that stay may name "
+        "more of them: a disk, a controller or <iothreadsched> an I/O thread, a monitor in "
+        "<cachetune> or <memorytune> vCPUs, memory devices, PCI expander buses and "
+        "<interconnects> cells. libvirt would refuse the domain. vCPUs of a cache or bandwidth "
+        "allocation itself it drops without a word, so that this is a warning.",
     ),
     Code(
         "KV607",

@@ -38,8 +38,8 @@ CODES: tuple[Code, ...] = (
         "features at each start, from what it knows of the host. QEMU has no word for that. "
         "`kvmc host probe --connect qemu:///system -o hosts/NAME.yaml` asks libvirt and writes "
         "the model down, as `host_model` of the host, and then the guest gets that one. Without "
-        "it, and for a VM that is planned for no host, it gets the host's own CPU without what "
-        "blocks migration under KVM (`-cpu host,migratable=on`), and all that QEMU can emulate "
+        "it, and for a VM that is for no host, it gets the host's own CPU without what blocks "
+        "migration under KVM (`-cpu host,migratable=on`), and all that QEMU can emulate "
         "under TCG (`-cpu max`). Features of the spec are added to it.",
     ),
     Code(

@@ -127,11 +127,13 @@ CODES: tuple[Code, ...] = (
     ),
     Code(
         "KV321",
-        "pin field without effect",
+        "field without effect",
         "The strategy ignores the field. none pins nothing at all. shared floats on the host's "
         "shared CPUs, so there is nothing to choose with threads, cpus, kind or l3. manual "
-        "takes the CPUs from the map. A field that has no effect is refused, because whoever "
-        "wrote it expects one.",
+        "takes the CPUs from the map. numa.mode is for memory that is bound to host nodes, which "
+        "none never does, and shared only for cells or with `pin.numa: require`; and that field "
+        "is for VMs without cells. A field that has no effect is refused, because whoever wrote "
+        "it expects one.",
     ),
     Code(
         "KV322",

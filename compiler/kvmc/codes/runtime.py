@@ -126,8 +126,8 @@ CODES: tuple[Code, ...] = (
     Code(
         "KV776",
         "the library for QMP is missing",
-        "`kvmc run` and `kvmc hotplug` speak to QEMU through the Python library qemu.qmp, which "
-        "comes with the extra `run`: pip install 'kvmc[run]'.",
+        "`kvmc run` and `kvmc hotplug` speak to QEMU through the Python library qemu.qmp: "
+        "pip install qemu.qmp. The extra `run` of kvmc brings it along.",
     ),
     Code(
         "KV777",

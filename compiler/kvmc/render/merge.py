@@ -5,7 +5,7 @@ older plan survives; that goes for settings the spec leaves out, too (shares, pe
 vcpusched, hugepages, ...). A note names what the base said there and the spec does not. Owned:
 
 - whole elements: name, memory, currentMemory, vcpu, vcpus (dropped: its per-vCPU list would
-  contradict vcpu), iothreads, iothreadids where it names threads beyond iothreads, numatune;
+  contradict vcpu), iothreads, those of iothreadids that are beyond iothreads, numatune;
 - in cputune: shares, period, quota, vcpupin, emulatorpin, iothreadpin, vcpusched;
 - in memoryBacking: hugepages, nosharepages, locked, source, access, allocation;
 - in cpu: topology and the cells of numa, always; with `cpu.mode` also mode, match, check,
@@ -22,7 +22,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kvmc.diagnostics import Outcome, error, note
-from kvmc.render.ownership import carried, domain_rule, paths, rule_of, same
+from kvmc.render.ownership import DOMAIN, carried, overruled, paths, rule_of, same
+from kvmc.render.references import broken
 from kvmc.render.splice import Splicer
 from kvmc.render.xmltree import Element, parse
 
@@ -40,8 +41,9 @@ _NOTHING = Element(tag="", attributes=(), text="", children=(), start=0, inner=0
 def merge(job: Job, base: bytes, rendered: str) -> Outcome[str]:
     """Return the base's text with the rendered domain's owned elements in it.
 
-    Errors: KV601-KV603 for a base that is no domain XML, KV606 where a device of the base uses an
-    I/O thread the spec does not have. Note KV607 names the settings of the base that were left out.
+    Errors: KV601-KV603 for a base that is no domain XML, KV605 and KV606 where what stays of it
+    does not go with the spec's threads, vCPUs, memory and cells; some of these are warnings. Note
+    KV607 names the settings of the base that were left out.
     """
     name = job.vm.machine.base or "the base"
     read = parse(base, name, job.vm.place.at("base"))
@@ -49,13 +51,15 @@ def merge(job: Job, base: bytes, rendered: str) -> Outcome[str]:
         return Outcome(None, read.diagnostics)
     old = read.value
     found = tuple(_problems(job.vm, old, name))
-    if found:
+    if any(d.is_error for d in found):
         return Outcome(None, found)
     fresh = rendered.encode()
     new = parse(fresh, "the rendered domain", None).value or _NOTHING
     merger = _Merger(job.vm, Splicer(base, old, fresh))
-    merger.container(old, new, domain_rule(job.vm, old))
-    return Outcome(merger.splicer.result.decode(), tuple(merger.left_out(name)))
+    merger.container(old, new, DOMAIN)
+    merger.thread_ids(old)
+    merger.values(old)
+    return Outcome(merger.splicer.result.decode(), (*found, *merger.left_out(name)))
 
 
 def _problems(vm: Vm, old: Element, name: str) -> Iterator[Diagnostic]:
@@ -67,28 +71,7 @@ def _problems(vm: Vm, old: Element, name: str) -> Iterator[Diagnostic]:
             hint="take the output of `virsh dumpxml --inactive NAME`",
         )
         return
-    known = {str(i) for i in range(1, vm.iothreads + 1)}
-    for missing in sorted(_used_iothreads(old) - known):
-        yield error(
-            "KV606",
-            f"{name} has a device on I/O thread {missing}, and the spec has "
-            f"iothreads: {vm.iothreads}",
-            vm.place.at("iothreads" if vm.iothreads else "base"),
-            hint=f"write `iothreads: {missing}`",
-        )
-
-
-def _used_iothreads(domain: Element) -> set[str]:
-    """Return the ids in <driver iothread=> and in <driver><iothreads> (libvirt 10.0)."""
-    drivers = [
-        driver
-        for devices in domain.all("devices")
-        for device in devices.children
-        for driver in device.all("driver")
-    ]
-    mapped = [i for driver in drivers for group in driver.all("iothreads") for i in group.children]
-    ids = [driver.get("iothread") for driver in drivers] + [i.get("id") for i in mapped]
-    return {i for i in ids if i is not None}
+    yield from broken(vm, old, name)
 
 
 class _Merger:
@@ -116,6 +99,27 @@ class _Merger:
             olds = rule.owned(old, tag, new)
             if not self._inside(olds, group, f"{path}/{tag}".lstrip("/")):
                 self._whole(old, olds, group, rule, f"{path}/{tag}".lstrip("/"))
+
+    def thread_ids(self, base: Element) -> None:
+        """Take threads beyond the spec's number out of <iothreadids>; the settings of others stay.
+
+        libvirt would count them in, and the plan's pins are for 1..iothreads.
+        """
+        known = {str(i) for i in range(1, self._vm.iothreads + 1)}
+        for group in base.all("iothreadids"):
+            gone = [child for child in group.children if child.get("id") not in known]
+            whole = bool(gone) and len(gone) == len(group.children)
+            for one in [group] if whole else gone:
+                self.splicer.remove(one)
+            self._lost |= (
+                {"iothreadids"}
+                if whole
+                else {f"iothreadids/iothread@id='{child.get('id')}'" for child in gone}
+            )
+
+    def values(self, base: Element) -> None:
+        """Count as left out what the base says and the spec has no word for, only other values."""
+        self._lost |= overruled(self._vm, base)
 
     def left_out(self, name: str) -> Iterator[Diagnostic]:
         """Yield one note about what the base said and the spec does not."""

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
+from kvmc.spec.domain.xml import Reader
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -55,7 +57,7 @@ class Container(Struct, frozen=True, kw_only=True):
         return old.attributes if dict(old.attributes) == both else tuple(both.items())
 
 
-_DOMAIN = Container(
+DOMAIN = Container(
     order=(
         "name", "uuid", "genid", "title", "description", "metadata", "maxMemory", "memory",
         "currentMemory", "blkiotune", "memtune", "memoryBacking", "vcpu", "vcpus", "iothreads",
@@ -70,6 +72,7 @@ _DOMAIN = Container(
     }),
     asked=frozenset({"features"}),
 )  # fmt: skip
+"""What is owned below <domain>; <iothreadids> holds settings of single threads."""
 
 _CPU = Container(
     order=("model", "vendor", "topology", "cache", "maxphysaddr", "feature", "numa"),
@@ -127,18 +130,6 @@ KEPT: dict[str, frozenset[str]] = {
 """Path -> attributes of an owned element that the spec cannot say: the base's stay."""
 
 
-def domain_rule(vm: Vm, base: Element) -> Container:
-    """Return what is owned below <domain>.
-
-    <iothreadids> holds settings of single threads and stays, unless it names threads beyond the
-    spec's number: libvirt would then count those, and the plan's pins are for 1..iothreads.
-    """
-    ids = {child.get("id") for group in base.all("iothreadids") for child in group.children}
-    if ids <= {str(i) for i in range(1, vm.iothreads + 1)}:
-        return _DOMAIN
-    return replace(_DOMAIN, always=_DOMAIN.always | {"iothreadids"})
-
-
 def rule_of(path: str, vm: Vm) -> Container | None:
     """Return how the element at a path such as `cpu/numa` is shared; None: owned as a whole."""
     if path == "cpu":
@@ -172,3 +163,20 @@ def paths(elements: Sequence[Element], path: str) -> frozenset[str]:
         for child in element.children:
             found |= paths([child], f"{path}/{child.tag}")
     return frozenset(found)
+
+
+def overruled(vm: Vm, base: Element) -> frozenset[str]:
+    """Return what a base asks for by a value that kvmc replaces by the only one it has.
+
+    These are numad, which would choose the CPUs, and a balloon that leaves less than all memory.
+    """
+    found = {"vcpu@placement='auto'" for v in base.all("vcpu") if v.get("placement") == "auto"}
+    memory, current = (_kib(base, tag) for tag in ("memory", "currentMemory"))
+    if memory is not None and current is not None and current < memory:
+        found |= {"currentMemory"} if current != vm.memory_kib else set()
+    return frozenset(found)
+
+
+def _kib(base: Element, tag: str) -> int | None:
+    sizes = [Reader("").kib(tag, one.text, one.get("unit")) for one in base.all(tag)]
+    return sizes[0] if sizes else None

@@ -38,7 +38,7 @@ def render(job: Job) -> Outcome[Artifact]:
     """Return `NAME.sh`: a command to paste, and its words in `argv`.
 
     No value for what a command line cannot express (KV621 a base, KV622 a CPU name). Warnings
-    KV623 and KV626 and notes KV620, KV624 and KV625 go with a value.
+    KV605, KV623 and KV626 and notes KV620, KV624 and KV625 go with a value.
     """
     found = check_job(job)
     if any(d.is_error for d in found):

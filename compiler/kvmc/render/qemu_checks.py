@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from kvmc.diagnostics import error, note, warning
 from kvmc.render.checks import beyond_machine
 from kvmc.render.qemu_cpu import NOT_FOR_QEMU, host_model, of_the_host
-from kvmc.render.views.machine import DISK_POOL
+from kvmc.render.views.machine import DISK_POOL, machine_view
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*\Z")
 """-cpu splits at every comma and knows no escape, so that only such a name can be a model."""
 
+_WITH_CLUSTERS = ("aarch64", "arm")
+
 
 def check_job(job: Job) -> tuple[Diagnostic, ...]:
     """Return what stands in the way (KV605, KV621, KV622), and what is not as asked (KV623-626)."""
@@ -30,6 +32,7 @@ def check_job(job: Job) -> tuple[Diagnostic, ...]:
         *_paths(job.vm),
         *_libvirts_checks(job.vm),
         *_left_out(job.vm),
+        *_clusters(job),
         *beyond_machine(job),
     )
 
@@ -164,6 +167,19 @@ def _libvirts_checks(vm: Vm) -> Iterator[Diagnostic]:
                 f"{text} is a check of libvirt's before the start; QEMU starts and warns",
                 vm.place.at(*parts),
             )
+
+
+def _clusters(job: Job) -> Iterator[Diagnostic]:
+    """MachineClass.smp_props.clusters_supported: of QEMU's machines only Arm's virt has it."""
+    clusters = job.plan.topology.clusters
+    if clusters != 1 and dict(machine_view(job).os)["arch"] not in _WITH_CLUSTERS:
+        yield warning(
+            "KV605",
+            f"the topology has {clusters} clusters, and QEMU starts only Arm's virt machine "
+            "with any",
+            job.vm.place.at("cpu", "topology", "clusters"),
+            hint="use dies on x86",
+        )
 
 
 def _left_out(vm: Vm) -> Iterator[Diagnostic]:

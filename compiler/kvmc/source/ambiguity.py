@@ -18,8 +18,8 @@ _FALSE = ("no", "off", "n")
 def ambiguity(text: str) -> str | None:
     """Return a hint for a string where a number or bool was wanted: `010`, `1:30`, `yes`.
 
-    It says who reads the text how, and what to write; None where every YAML reader takes the text
-    for a string.
+    It says who reads the text how, and what to write: quotes would leave it the string it is. None
+    where every YAML reader takes the text for a string.
     """
     if not isinstance(resolve(text), str):
         return None
@@ -28,7 +28,7 @@ def ambiguity(text: str) -> str | None:
     word = text.lower()
     if word in _TRUE or word in _FALSE:
         value = "true" if word in _TRUE else "false"
-        return f"YAML 1.1 reads {text} as {value}; write {value} or quote it"
+        return f"YAML 1.1 reads {text} as {value}; write {value}"
     for pattern, explain in _RULES:
         if pattern.fullmatch(text):
             return explain(text)
@@ -45,8 +45,8 @@ def _octal(text: str) -> str:
     digits = text.replace("_", "")
     old, new = int(digits, 8), int(digits)
     if old == new:
-        return f"YAML 1.1 reads {text} as octal; write {new} or quote it"
-    return f"YAML 1.1 reads {text} as {old}; write {old}, {new} or quote it"
+        return f"YAML 1.1 reads {text} as octal; write {new}"
+    return f"YAML 1.1 reads {text} as {old}; write {old} or {new}"
 
 
 def _sexagesimal(text: str) -> str:
@@ -74,17 +74,17 @@ def _new_float(text: str) -> str:
 
 
 def _infinite(text: str) -> str:
-    return f"YAML reads {text} as a number that is not finite; write a finite number or quote it"
+    return f"YAML reads {text} as a number that is not finite; write a finite number"
 
 
 def _date(text: str) -> str:
-    return f"YAML 1.1 reads {text} as a date; quote it where a text is meant"
+    return f"YAML 1.1 reads {text} as a date"
 
 
 def _reads(version: str, text: str, value: float) -> str:
     if not math.isfinite(value):
-        return f"{text} is too large for a number; write a smaller one or quote it"
-    return f"YAML {version} reads {text} as {value}; write {value} or quote it"
+        return f"{text} is too large for a number; write a smaller one"
+    return f"YAML {version} reads {text} as {value}; write {value}"
 
 
 _RULES: tuple[tuple[re.Pattern[str], Callable[[str], str]], ...] = tuple(

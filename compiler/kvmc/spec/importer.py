@@ -41,13 +41,14 @@ def vm_of(
     for "any CPU" of a thread that is not pinned beside others that are.
     """
     scheduler = _scheduler(domain)
+    pin = _pin(domain, online)
     return Vm(
         name=domain.name,
         memory_kib=domain.memory_kib,
         host=host,
         cpu=_cpu(domain),
-        numa=_numa(domain),
-        pin=_pin(domain, online),
+        numa=_numa(domain, pin),
+        pin=pin,
         iothreads=len(domain.iothreads),
         tune=Tune(
             shares=domain.shares, period=domain.period, quota=domain.quota, scheduler=scheduler
@@ -74,7 +75,8 @@ def _cpu(domain: Domain) -> Cpu:
     )
 
 
-def _numa(domain: Domain) -> Numa:
+def _numa(domain: Domain, pin: Pin) -> Numa:
+    """Return the cells, and the mode where memory is bound at all: it follows the pins."""
     modes: list[NumaMode] = [
         binding.mode
         for binding in (domain.binding, *domain.cell_bindings)
@@ -84,7 +86,7 @@ def _numa(domain: Domain) -> Numa:
         replace(cell, hugepages_kib=page or None)
         for cell, page in zip(domain.cells, domain.cell_pages, strict=True)
     )
-    return Numa(mode=modes[0] if modes else "strict", cells=cells)
+    return Numa(mode=modes[0] if modes and pin.map else "strict", cells=cells)
 
 
 def _pin(domain: Domain, online: CpuSet | None) -> Pin:

@@ -23,7 +23,7 @@ from kvmc.spec.model import (
     Vm,
 )
 from kvmc.spec.rules import RULES
-from kvmc.spec.schema import fields_of
+from kvmc.spec.schema import fields_as_meant, fields_of
 from kvmc.spec.values import cpus_of
 from kvmc.units import parse_kib
 
@@ -41,12 +41,16 @@ def load_vm(document: Document) -> Outcome[Vm]:
     """Return the VM of a `kind: vm` document, and all that is wrong with it by itself.
 
     No value where the schema refuses (KV2xx); a value beside errors where only rules do (KV3xx),
-    so that checks across documents can go on.
+    or where no more is wrong than unknown fields (KV211), so that checks across documents can go
+    on.
     """
     fields = fields_of(document, "vm")
-    if fields.value is None:
+    data = fields.value
+    if data is None and {d.code for d in fields.diagnostics if d.is_error} == {"KV211"}:
+        data = fields_as_meant(document, "vm")
+    if data is None:
         return Outcome(None, fields.diagnostics)
-    vm = _vm(fields.value, Place(file=document.file, document=document.index))
+    vm = _vm(data, Place(file=document.file, document=document.index))
     return Outcome(vm, (*fields.diagnostics, *(d for rule in RULES for d in rule(vm))))
 
 

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 from kvmc.diagnostics import error
 from kvmc.source.ambiguity import ambiguity
 from kvmc.source.problems import MAX_PROBLEMS
+from kvmc.source.scalars import resolve
 from kvmc.spec.phrases import expected, field, quoted, shown
+from kvmc.spec.quick import is_integer, is_number
 from kvmc.spec.suggest import closest, homes
 from kvmc.units import UNITS
 from kvmc.words import both, either
@@ -108,7 +110,7 @@ def _type(problem: Problem, place: Place) -> Iterator[Diagnostic]:
     if problem.schema.get("title") == "size":
         yield from _size(problem, place)
         return
-    hint = _string_hint(value)
+    hint = _quoted_value(value, problem.validator_value) or _string_hint(value)
     if problem.validator_value == "string" and isinstance(value, int | float):
         hint = "put it in quotes to make it a string"
     yield error(
@@ -125,7 +127,7 @@ def _enum(problem: Problem, place: Place) -> Iterator[Diagnostic]:
 
 def _not_a_word(value: object, words: list[str], place: Place) -> Diagnostic:
     near = closest(value, words) if isinstance(value, str) else None
-    hint = f"did you mean `{near}`?" if near else _string_hint(value)
+    hint = f"did you mean `{near}`?" if near else None
     got = quoted(value) if isinstance(value, str) else shown(value)
     return error("KV214", f"expected {either(words)}, got {got}", place, hint=hint)
 
@@ -161,7 +163,8 @@ def _size(problem: Problem, place: Place) -> Iterator[Diagnostic]:
     elif short:
         units = f"did you mean {short[1]}{short[2].upper()}iB? {units}"
     else:
-        units = _string_hint(value) or f"write a whole number and a unit, e.g. 32GiB; {units}"
+        other = _string_hint(value) or "write a whole number and a unit, e.g. 32GiB"
+        units = f"{other}; {units}"
     yield error("KV216", f"expected a size with a unit, got {shown(value)}", place, hint=units)
 
 
@@ -218,10 +221,23 @@ def _alternatives(problem: Problem, root: Place, schema: dict[str, Any]) -> Iter
             "KV214",
             f"expected {expected(problem.schema)}, got {quoted(value)}",
             place,
-            hint=f"did you mean `{near}`?" if near else _string_hint(value),
+            hint=f"did you mean `{near}`?" if near else None,
         )
     else:
         yield error("KV213", f"expected {expected(problem.schema)}, got {shown(value)}", place)
+
+
+def _quoted_value(value: object, types: str | list[str]) -> str | None:
+    """Say that only its quotes make a string of a number, or of true and false."""
+    meant = resolve(value) if isinstance(value, str) else None
+    fits = {
+        "integer": is_integer(meant),
+        "number": is_number(meant),
+        "boolean": isinstance(meant, bool),
+    }
+    if any(fits.get(name) for name in ([types] if isinstance(types, str) else types)):
+        return f"write {value} without quotes or a tag"
+    return None
 
 
 def _string_hint(value: object) -> str | None:

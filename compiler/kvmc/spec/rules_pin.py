@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from kvmc.cpuset import EMPTY, CpuSet, union
 from kvmc.diagnostics import error
-from kvmc.spec.model import Pin
+from kvmc.spec.model import Numa, Pin
 from kvmc.words import vcpus
 
 if TYPE_CHECKING:
@@ -24,10 +24,13 @@ _USELESS = {
     "manual": ("cpus", "kind", "l3", "numa"),
 }
 _DEFAULT = Pin()
+_STRICT = Numa().mode
+_PLACED = ("shared", "dedicated", "mixed")
+"""Strategies that place a VM on nodes by themselves."""
 
 
 def field_without_effect(vm: Vm) -> Iterator[Diagnostic]:
-    """KV321: no pin field that the strategy would ignore; one at its default is let pass."""
+    """KV321: no field that the strategy or the cells make moot; one at its default is let pass."""
     for name in _USELESS.get(vm.pin.strategy, ()):
         if getattr(vm.pin, name) != getattr(_DEFAULT, name):
             yield error(
@@ -36,6 +39,35 @@ def field_without_effect(vm: Vm) -> Iterator[Diagnostic]:
                 vm.place.at("pin", name, key=True),
                 hint=f"leave {name} out, or choose another strategy",
             )
+    yield from _mode_of_nothing(vm)
+    if vm.numa.cells and vm.pin.numa == "require" and vm.pin.strategy in _PLACED:
+        yield error(
+            "KV321",
+            "pin.numa means nothing beside numa.cells",
+            vm.place.at("pin", "numa", key=True),
+            hint="leave numa out; with numa.mode strict each cell lies within one host node",
+        )
+
+
+def _mode_of_nothing(vm: Vm) -> Iterator[Diagnostic]:
+    """Yield KV321 for the mode of memory that no plan binds."""
+    if vm.numa.mode == _STRICT:
+        return
+    place = vm.place.at("numa", "mode", key=True)
+    if vm.pin.strategy == "none":
+        yield error(
+            "KV321",
+            "numa.mode means nothing with strategy none",
+            place,
+            hint="leave mode out, or choose another strategy",
+        )
+    elif vm.pin.strategy == "shared" and not vm.numa.cells and vm.pin.numa != "require":
+        yield error(
+            "KV321",
+            "numa.mode means nothing with strategy shared and no cells",
+            place,
+            hint="leave mode out, or bind the VM to a host node with `pin.numa: require`",
+        )
 
 
 def isolate_with_guest_threads(vm: Vm) -> Iterator[Diagnostic]:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from kvmc.spec.problems import Problem
     from kvmc.spec.quick import Judge
 
-__all__ = ["fields_of", "kind_of", "validate"]
+__all__ = ["fields_as_meant", "fields_of", "kind_of", "validate"]
 
 
 def validate(document: Document, kind: str) -> tuple[Diagnostic, ...]:
@@ -61,6 +61,18 @@ def fields_of(document: Document, kind: str) -> Outcome[dict[str, Any]]:
         found.append(too_many(place))
     wrong = any(d.is_error for d in found)
     return Outcome(None if wrong else data, tuple(dict.fromkeys(found)))
+
+
+def fields_as_meant(document: Document, kind: str) -> dict[str, Any] | None:
+    """Return the data of a document whose unknown fields (KV211) are all that is wrong with it.
+
+    They are left out, or taken for the known ones they look like; None where rules could not be
+    checked of what remains.
+    """
+    from kvmc.spec.meant import as_meant  # only a mistake needs it
+
+    data = as_meant(text_keys(document.data), json.decode(schema_text(kind)))
+    return data if data is not None and _quick(kind)(data) else None
 
 
 @cache

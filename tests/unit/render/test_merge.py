@@ -128,13 +128,160 @@ def test_numatune_vcpus_and_per_thread_lists_do_not_survive() -> None:
     text, diagnostics = merged(based(base))
     for gone in ("auto", "vcpus", "iothreads", "iothreadids", "numatune"):
         assert gone not in text
-    assert "iothreadids, iothreads, numatune, vcpus" in diagnostics[-1].message
+    left = "iothreadids, iothreads, numatune, vcpu@placement='auto', vcpus"
+    assert left in diagnostics[-1].message
 
 
 def test_iothreadids_within_the_count_stay() -> None:
     ids = "<iothreadids><iothread id='1' thread_pool_max='4'/></iothreadids>"
     base = f"<domain type='kvm'><name>a</name><iothreads>1</iothreads>{ids}</domain>"
     assert ids in merged(based(base, vm(iothreads=2)))[0]
+
+
+def test_iothreadids_beyond_the_count_go_and_the_others_keep_their_pools() -> None:
+    base = (
+        "<domain type='kvm'>\n  <name>a</name>\n  <iothreads>3</iothreads>\n  <iothreadids>\n"
+        "    <iothread id='1' thread_pool_min='2' thread_pool_max='8'/>\n"
+        "    <iothread id='2'/>\n    <iothread id='3'>\n      <poll max='9'/>\n    </iothread>\n"
+        "  </iothreadids>\n</domain>\n"
+    )
+    text, diagnostics = merged(based(base, vm(iothreads=1)))
+    assert lines(text, "<iothreads>", "</iothreadids>") == [
+        "<iothreads>1</iothreads>",
+        "<iothreadids>",
+        "<iothread id='1' thread_pool_min='2' thread_pool_max='8'/>",
+        "</iothreadids>",
+    ]
+    assert diagnostics[-1].message.endswith(
+        ": iothreadids/iothread@id='2', iothreadids/iothread@id='3'"
+    )
+
+
+@pytest.mark.parametrize(
+    ("memory", "current", "said"),
+    [
+        ("unit='GiB'>4", "unit='GiB'>2", True),
+        ("unit='GiB'>4", ">4194304", False),
+        ("unit='GiB'>4", "unit='GiB'>1", False),
+    ],
+    ids=["a balloon", "none", "as much as the spec gives"],
+)
+def test_a_balloon_and_numad_are_named_where_they_are_left_out(
+    memory: str, current: str, said: bool
+) -> None:
+    base = (
+        f"<domain type='kvm'><name>a</name><memory {memory}</memory><currentMemory {current}"
+        "</currentMemory><vcpu placement='auto'>2</vcpu></domain>"
+    )
+    text, diagnostics = merged(based(base))
+    assert "<currentMemory unit='KiB'>1048576</currentMemory>" in text
+    left = "currentMemory, vcpu@placement='auto'" if said else "vcpu@placement='auto'"
+    assert diagnostics[-1].message.endswith(f"the spec does not say it: {left}")
+
+
+@pytest.mark.parametrize(
+    ("inner", "asked", "said"),
+    [
+        (
+            "<cputune><iothreadsched iothreads='1-3,^2' scheduler='batch'/></cputune>",
+            vm(iothreads=1),
+            "<iothreadsched> of the base names I/O thread 3, and the spec has iothreads: 1",
+        ),
+        (
+            "<cputune><memorytune vcpus='0-3'><monitor vcpus='2-3'/></memorytune></cputune>",
+            vm(),
+            (
+                "a <monitor> in <memorytune> of the base names vCPUs 2-3, and the last vCPU is 1: "
+                "libvirt refuses them"
+            ),
+        ),
+        (
+            (
+                "<devices><memory model='dimm'><target><size>1024</size><node>1</node></target>"
+                "</memory></devices>"
+            ),
+            vm(),
+            "<memory> of the base names guest cell 1, and the spec has none",
+        ),
+        (
+            (
+                "<devices><controller type='pci'><target><node>1</node></target></controller>"
+                "</devices>"
+            ),
+            vm(numa=Numa(cells=(Cell(id=0, cpus=CpuSet((0, 1)), memory_kib=GIB),))),
+            "<controller> of the base names guest cell 1, and the spec has 1 cell",
+        ),
+        (
+            (
+                "<cpu><numa><cell id='0'/><interconnects><latency initiator='0' target='1'/>"
+                "</interconnects></numa></cpu>"
+            ),
+            vm(numa=Numa(cells=(Cell(id=0, cpus=CpuSet((0, 1)), memory_kib=GIB),))),
+            "<interconnects> of the base names guest cell 1, and the spec has 1 cell",
+        ),
+        (
+            "<maxMemory slots='4' unit='MiB'>512</maxMemory>",
+            vm(),
+            "memory is 1GiB, above the <maxMemory> of the base, 512MiB",
+        ),
+    ],
+    ids=["scheduler", "monitor", "dimm", "expander", "interconnect", "ceiling"],
+)
+def test_what_libvirt_would_refuse_of_the_base_is_an_error(
+    inner: str, asked: Any, said: str
+) -> None:
+    outcome = render(based(f"<domain type='kvm'><name>a</name>{inner}</domain>", asked))
+    assert outcome.value is None
+    assert [d.message for d in outcome.diagnostics if d.is_error] == [said]
+
+
+def test_an_allocation_of_vcpus_that_are_not_there_is_a_warning() -> None:
+    tune = "<cachetune vcpus='0-3'><monitor level='3' vcpus='1-3'/></cachetune>"
+    base = f"<domain type='kvm'><name>a</name><cputune>{tune}</cputune></domain>"
+    text, diagnostics = merged(based(base))
+    assert tune in text
+    assert [(d.code, d.severity, d.message) for d in diagnostics] == [
+        (
+            "KV606",
+            Severity.WARNING,
+            "<cachetune> of the base names vCPUs 2-3, and the last vCPU is 1: libvirt drops them",
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    "inner",
+    [
+        "<cputune><iothreadsched iothreads='1' scheduler='batch'/></cputune>",
+        "<cputune><iothreadsched scheduler='batch'/></cputune>",
+        "<cputune><cachetune vcpus='0-1'><monitor level='3' vcpus='1'/></cachetune></cputune>",
+        "<devices><memory model='dimm'><target><node>0</node></target></memory></devices>",
+        "<maxMemory slots='4' unit='GiB'>1</maxMemory>",
+        "<maxMemory slots='x' unit='parsec'>1</maxMemory>",
+    ],
+)
+def test_what_goes_with_the_spec_is_not_talked_about(inner: str) -> None:
+    _, diagnostics = merged(
+        based(f"<domain type='kvm'><name>a</name>{inner}</domain>", vm(iothreads=1))
+    )
+    assert diagnostics == ()
+
+
+@pytest.mark.parametrize("cells", [True, False])
+def test_memory_hotplug_wants_a_cell(cells: bool) -> None:
+    base = (
+        "<domain type='kvm'><name>a</name><maxMemory slots='4' unit='GiB'>4</maxMemory>"
+        "<cpu><numa><cell id='0' cpus='0-1' memory='1' unit='GiB'/></numa></cpu></domain>"
+    )
+    own = Numa(cells=(Cell(id=0, cpus=CpuSet((0, 1)), memory_kib=GIB),)) if cells else Numa()
+    text, diagnostics = merged(based(base, vm(numa=own)))
+    assert "<maxMemory slots='4' unit='GiB'>4</maxMemory>" in text
+    found = [d.message for d in diagnostics if d.severity is Severity.WARNING]
+    told = (
+        "the base has <maxMemory>, and its cells are left out: libvirt before 9.6 takes none "
+        "without a cell"
+    )
+    assert found == ([] if cells else [told])
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from kvmc.cpuset import CpuSet
+from kvmc.diagnostics import Severity
 from kvmc.planner.model import CellPlan, IothreadPin
 from kvmc.render.qemu import argv_of, render
 from kvmc.spec.model import (
@@ -104,6 +105,15 @@ def test_every_level_of_the_topology_is_said() -> None:
     assert _of(asked, "-smp") == ["cpus=3,maxcpus=16,sockets=2,dies=2,cores=2,threads=2"]
     arm = job(vm(4), topology=Topology(clusters=2, cores=2))
     assert _of(arm, "-smp") == ["cpus=4,maxcpus=4,sockets=1,dies=1,clusters=2,cores=2,threads=1"]
+
+
+@pytest.mark.parametrize(("arch", "codes"), [("x86_64", ["KV605"]), ("aarch64", [])])
+def test_clusters_are_for_arm_alone(arch: str, codes: list[str]) -> None:
+    asked = replace(job(vm(4), topology=Topology(clusters=2, cores=2)), arch=arch)
+    found = argv_of(asked, qmp=None, paused=False)
+    assert [(d.code, d.severity) for d in found.diagnostics] == [
+        (code, Severity.WARNING) for code in codes
+    ]
 
 
 @pytest.mark.parametrize(

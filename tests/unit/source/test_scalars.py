@@ -41,9 +41,9 @@ def test_what_both_versions_read_alike_is_read(text: str, value: object) -> None
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("010", "YAML 1.1 reads 010 as 8; write 8, 10 or quote it"),
+        ("010", "YAML 1.1 reads 010 as 8; write 8 or 10"),
         ("007", "write 7"),
-        ("-010", "write -8, -10"),
+        ("-010", "write -8 or -10"),
         ("09", "YAML 1.2 reads 09 as 9"),
         ("0o17", "YAML 1.2 reads 0o17 as 15"),
         ("0b11", "YAML 1.1 reads 0b11 as 3"),
@@ -53,7 +53,7 @@ def test_what_both_versions_read_alike_is_read(text: str, value: object) -> None
         ("1:30", "YAML 1.1 reads 1:30 as 90"),
         ("-1:30:00", "as -5400"),
         ("1:30.5", "as 90.5"),
-        ("yes", "YAML 1.1 reads yes as true; write true or quote it"),
+        ("yes", "YAML 1.1 reads yes as true; write true"),
         ("Off", "YAML 1.1 reads Off as false"),
         ("y", "as true"),
         ("N", "as false"),
@@ -72,6 +72,7 @@ def test_what_both_versions_read_alike_is_read(text: str, value: object) -> None
 def test_what_they_read_differently_stays_a_string_with_a_hint(text: str, words: str) -> None:
     assert resolve(text) == text
     assert words in (ambiguity(text) or "")
+    assert "quote" not in (ambiguity(text) or "")
 
 
 @pytest.mark.parametrize("text", ["kvm-07", "0-3,8", "32GiB", "q35", "1.2.3", "<<", "=", "-", "."])

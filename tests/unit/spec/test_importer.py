@@ -437,4 +437,10 @@ def test_no_bytes_make_the_parser_fall_over(data: bytes) -> None:
 def test_numa_modes_of_libvirt_are_the_specs() -> None:
     for mode in ("strict", "preferred", "interleave", "restrictive"):
         tune = f"<numatune><memory mode='{mode}' nodeset='0'/></numatune>"
-        assert vm_of(read(domain(f"<memory>1</memory>{tune}"))).numa == Numa(mode=mode)
+        pinned = f"<memory>1</memory><vcpu cpuset='0'>1</vcpu>{tune}"
+        assert vm_of(read(domain(pinned))).numa == Numa(mode=mode)
+
+
+def test_without_pins_there_is_no_numa_mode_that_would_bind_nothing() -> None:
+    tune = "<numatune><memory mode='interleave' nodeset='0'/></numatune>"
+    assert vm_of(read(domain(f"<memory>1</memory>{tune}"))).numa == Numa()

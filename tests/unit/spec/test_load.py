@@ -20,7 +20,7 @@ from kvmc.spec.model import (
     Tune,
     Vm,
 )
-from tests.unit.spec.documents import HEADER, document, load, vm
+from tests.unit.spec.documents import HEADER, SMALL, document, load, vm
 
 GIB = 1024 * 1024
 
@@ -78,7 +78,7 @@ def test_the_smallest_vm_has_the_defaults_of_the_contract() -> None:
 
 def test_every_field_arrives() -> None:
     value, codes = load(HEADER + FULL)
-    assert codes == ()
+    assert codes == ("KV321",)  # pin.numa, which means nothing beside cells
     assert value == Vm(
         name="lianhua",
         host="kvm-07",
@@ -187,3 +187,42 @@ def test_no_value_where_the_schema_refuses_and_one_where_a_rule_does() -> None:
     ruled = load_vm(document(HEADER + "name: a\nmemory: 1GiB\ncpu: {count: 2, max: 1}"))
     assert ruled.value is not None
     assert ruled.failed
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("cpu: {count: 2, match: exact}\nfeatures: {bogus: 1}", ("KV211", "KV305")),
+        ("cpu: {count: 2, topolgy: {sockets: 3}}", ("KV211", "KV301")),
+        ("cpu: {cuont: 2, topology: {sockets: 3}}", ("KV211", "KV301")),
+        ("cpu: {cuont: 2, count: 4, topology: {sockets: 2}}", ("KV211", "KV301")),
+        ("cpu: {count: 1}\nnuma: {cells: [{cpu: 0, memory: 1GiB, a: 1}]}",
+         ("KV211", "KV211", "KV315")),
+    ],
+)  # fmt: skip
+def test_an_unknown_field_hides_no_rule(body: str, expected: tuple[str, ...]) -> None:
+    value, codes = load(SMALL + body)
+    assert value is not None
+    assert codes == expected
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("cpu: {count: 2}\npin: {stratgy: dedicated, threads: require}", ("KV211",)),
+        ("cpu: {count: 2}\npin: {threads: require}\nstrategy: dedicated", ("KV211",)),
+        ("cpu: {cuont: six, match: exact}", ("KV211",)),
+        ("cpu: {count: six, match: exact}\nfeatures: {bogus: 1}", ("KV213", "KV211")),
+        ("cpu: {count: 2, match: exact}\nserial: {fil: a}", ("KV211",)),
+        ("cpu: {count: 2, match: exact}\nfeatures: {bogus: 1}\ntune:", ("KV211", "KV213")),
+    ],
+)
+def test_rules_say_nothing_that_only_follows_from_an_unknown_field(
+    body: str, expected: tuple[str, ...]
+) -> None:
+    _, codes = load(SMALL + body)
+    assert sorted(codes) == sorted(expected)
+
+
+def test_a_field_that_is_nearly_memory_is_taken_for_it() -> None:
+    assert load(f"{HEADER}name: a\nmemroy: 4GiB\ncpu: {{count: 2}}")[1] == ("KV211",)

@@ -224,6 +224,23 @@ def test_a_size_without_a_unit(size: str, hint: str) -> None:
     assert problem.hint.startswith(hint)
 
 
+@pytest.mark.parametrize(
+    ("body", "hint"),
+    [
+        ('cpu: {count: "010"}', "YAML 1.1 reads 010 as 8; write 8 or 10"),
+        ('cpu: {count: "6"}', "write 6 without quotes or a tag"),
+        ('cpu: {count: "6.5"}', "for example 6"),
+        ('cpu: {count: 1}\nfeatures: {pmu: "on"}', "YAML 1.1 reads on as true; write true"),
+        ('cpu: {count: 1}\nfeatures: {pmu: "false"}', "write false without quotes or a tag"),
+        ("cpu: {count: 1}\nfeatures: {pmu: off}", "YAML 1.1 reads off as false; write false"),
+        ("cpu: {count: 1, features: {pcid: on}}", None),
+    ],
+)
+def test_quotes_are_never_the_way_to_a_number_or_a_word(body: str, hint: str | None) -> None:
+    (problem,) = validate(document(SMALL + body), "vm")
+    assert problem.hint == hint
+
+
 def test_the_form_of_a_serial_console_that_was_meant_is_judged() -> None:
     text = SMALL + "cpu: {count: 1}\nserial: "
     assert _messages(text + "{file: 5}") == [

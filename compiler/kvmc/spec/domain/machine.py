@@ -23,6 +23,7 @@ def read_machine(root: _Element) -> DomainMachine:
         boot = Boot(kernel=kernel, initrd=initrd or None, cmdline=cmdline or None)
     return DomainMachine(
         type=root.get("type"),
+        arch=attribute(root, "os/type", "arch"),
         machine=attribute(root, "os/type", "machine"),
         emulator=text_of(root, "devices/emulator") or None,
         boot=boot,

@@ -96,6 +96,8 @@ class DomainMachine(Struct, frozen=True, kw_only=True):
 
     type: str | None = None
     """libvirt's word, of which a spec has kvm and qemu."""
+    arch: str | None = None
+    """None: that of the host."""
     machine: str | None = None
     emulator: str | None = None
     boot: Boot | None = None
@@ -116,15 +118,17 @@ _LABELS = {
     "cell_bindings": "numatune memnode", "hypervisor": "features",
 }  # fmt: skip
 
+_MACHINE = (("type", "domain type"), ("arch", "architecture"), ("machine", "machine type"))
+
 
 def changes(before: Domain, after: Domain) -> Iterator[str]:
     """Yield, in libvirt's words, each setting in which two domains differ.
 
-    Of `machine` these are the two that a build always writes; `rest` names what it leaves out.
+    Of `machine` these are the three that a build always writes; `rest` names what it leaves out.
     """
-    for name, label in (("type", "domain type"), ("machine", "machine type")):
+    for name, label in _MACHINE:
         one, other = getattr(before.machine, name), getattr(after.machine, name)
-        if one != other:
+        if one != other and (name != "arch" or one is not None):
             yield f"{label}{_values(name, one, other)}"
     old, new = _meant(before), _meant(after)
     for field in Domain.__struct_fields__:
