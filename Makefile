@@ -45,7 +45,7 @@ docs: venv-dev  ## rewrite docs/reference from the schemas and the codes
 	$(BIN)/python docs/generate.py
 
 bench:  ## measure, beside Nova and CP-SAT where they can be had; BENCH=--quick for a sample
-	@.ci/venv dev solver
+	@.ci/venv dev
 	@[ -x .venv/nova/bin/nova-manage ] || { $(BIN)/python -m venv .venv/nova && \
 		.venv/nova/bin/pip install -qq --disable-pip-version-check 'nova>=29'; } || \
 		echo "Nova cannot be installed here; its columns stay empty" >&2

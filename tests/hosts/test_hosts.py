@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import tarfile
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -105,17 +104,14 @@ def test_agrees_with_the_oracle(file: Path) -> None:
 
 
 def test_a_large_folder_on_disk_reads_as_in_memory(tmp_path: Path) -> None:
-    """The file system adds nothing; the limit is generous, the reading takes a fraction of it."""
+    """The file system adds nothing."""
     file = max(
         (file for file in FILES if SOURCES[file.name] == "sysfs"),
         key=lambda file: file.stat().st_size,
     )
     with tarfile.open(file) as tar:
         tar.extractall(tmp_path, filter="data")
-    started = time.perf_counter()
-    found = probe_sysfs(tmp_path, file.parent.name).value
-    assert time.perf_counter() - started < 10
-    assert found == read(file).value
+    assert probe_sysfs(tmp_path, file.parent.name).value == read(file).value
 
 
 def _check_json(host: Host) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from kvmc.apply.compare_xml import attribute, cpus, every, first, natural, size
 from kvmc.spec.model import Topology
+from kvmc.words import many
 
 if TYPE_CHECKING:
     from kvmc.render.xmltree import Element
@@ -31,7 +32,7 @@ def topology_words(given: Topology) -> str:
     counts = [("socket", given.sockets), ("die", given.dies), ("cluster", given.clusters)]
     named = [(word, n) for word, n in counts if n > 1 or word == "socket"]
     named += [("core", given.cores), ("thread", given.threads)]
-    return ", ".join(f"{n} {word}" if n == 1 else f"{n} {word}s" for word, n in named)
+    return ", ".join(many(n, word) for word, n in named)
 
 
 def _topology(element: Element) -> Topology:

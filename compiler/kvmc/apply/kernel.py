@@ -15,12 +15,15 @@ from msgspec import Struct
 
 from kvmc.apply.model import Thread
 from kvmc.cpuset import CpuSet, CpuSetError
+from kvmc.host.cgroups import groups_of
+from kvmc.runtime.proc import parse_allowed, parse_stat
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from kvmc.apply.model import CgroupVersion, Role
     from kvmc.host.tree import Tree
+    from kvmc.runtime.proc import Stat
 
 _CGROUP = "sys/fs/cgroup"
 _NAMES: tuple[tuple[Role, re.Pattern[str]], ...] = (
@@ -33,11 +36,6 @@ _GROUPS: tuple[tuple[Role, re.Pattern[str]], ...] = (
     ("iothread", re.compile(r"iothread([0-9]+)\Z")),
 )
 """What libvirt calls the threads' cgroups."""
-_POLICIES = {0: "other", 1: "fifo", 2: "rr", 3: "batch", 5: "idle", 6: "deadline", 7: "ext"}
-# fields of /proc/PID/stat, counted from the third: state, ...
-_FLAGS, _PROCESSOR, _PRIORITY, _POLICY = 6, 36, 37, 38
-_PF_NO_SETAFFINITY = 0x04000000
-_PF_KTHREAD = 0x00200000
 
 
 class Task(Struct, frozen=True, kw_only=True):
@@ -45,15 +43,9 @@ class Task(Struct, frozen=True, kw_only=True):
 
     pid: int
     tid: int
-    name: str
     cpus: CpuSet
-    last_cpu: int | None
-    policy: str
-    priority: int
-    kernel: bool
-    """Whether it is a thread of the kernel."""
-    bound: bool
-    """Whether the kernel lets nobody change its affinity, as with its per-CPU threads."""
+    """Where it may run."""
+    stat: Stat
 
 
 class CpuStates(Struct, frozen=True, kw_only=True):
@@ -89,16 +81,16 @@ def read_threads(tree: Tree, pid: int) -> tuple[Thread, ...]:
 
 def _thread(tree: Tree, task: Task) -> Thread:
     group = cpuset_group(tree.read(f"proc/{task.pid}/task/{task.tid}/cgroup") or "")
-    role, number = _role(task.name, group[1] if group else "")
+    role, number = _role(task.stat.name, group[1] if group else "")
     return Thread(
         tid=task.tid,
         role=role,
         id=number,
-        name=task.name,
+        name=task.stat.name,
         cpus=task.cpus,
-        last_cpu=task.last_cpu,
-        policy=task.policy,
-        priority=task.priority,
+        last_cpu=task.stat.cpu,
+        policy=task.stat.policy,
+        priority=task.stat.priority,
         cgroup=group[1] if group else None,
         effective=_effective(tree, group) if group else None,
     )
@@ -117,38 +109,11 @@ def _role(name: str, group: str) -> tuple[Role, int | None]:
 def read_task(tree: Tree, pid: int, tid: int) -> Task | None:
     """Return one thread; None where it ended, or is not ours to see."""
     folder = f"proc/{pid}/task/{tid}"
-    stat = tree.read(f"{folder}/stat") or ""
-    status = tree.read(f"{folder}/status") or ""
-    fields = stat.rpartition(")")[2].split()
-    cpus = _allowed(status)
-    if cpus is None or len(fields) <= _FLAGS:
+    stat = parse_stat(tree.read(f"{folder}/stat") or "")
+    cpus = parse_allowed(tree.read(f"{folder}/status") or "")
+    if stat is None or cpus is None:
         return None
-    flags, policy = _field(fields, _FLAGS) or 0, _field(fields, _POLICY) or 0
-    return Task(
-        pid=pid,
-        tid=tid,
-        name=stat.partition("(")[2].rpartition(")")[0],
-        cpus=cpus,
-        last_cpu=_field(fields, _PROCESSOR),
-        policy=_POLICIES.get(policy, f"policy {policy}"),
-        priority=_field(fields, _PRIORITY) or 0,
-        kernel=bool(flags & _PF_KTHREAD),
-        bound=bool(flags & _PF_NO_SETAFFINITY),
-    )
-
-
-def _field(fields: list[str], index: int) -> int | None:
-    """Return a field of stat; None where this kernel has no such field."""
-    text = fields[index] if index < len(fields) else ""
-    return int(text) if text.isdigit() else None
-
-
-def _allowed(status: str) -> CpuSet | None:
-    for line in status.splitlines():
-        name, _, value = line.partition(":")
-        if name == "Cpus_allowed_list":
-            return _cpus(value)
-    return None
+    return Task(pid=pid, tid=tid, stat=stat, cpus=cpus)
 
 
 def _cpus(text: str | None) -> CpuSet | None:
@@ -163,15 +128,7 @@ def cpuset_group(text: str) -> tuple[Literal[1, 2], str] | None:
 
     Where both versions are mounted, a version 1 hierarchy that has the controller holds it.
     """
-    unified = None
-    for line in text.splitlines():
-        number, _, rest = line.partition(":")
-        controllers, _, path = rest.partition(":")
-        if "cpuset" in controllers.split(","):
-            return 1, path
-        if number == "0" and not controllers:
-            unified = path
-    return None if unified is None else (2, unified)
+    return next(iter(groups_of(text, "cpuset").items()), None)
 
 
 def _effective(tree: Tree, group: tuple[Literal[1, 2], str]) -> CpuSet | None:

@@ -34,7 +34,7 @@ def load_libvirt() -> Any:  # noqa: ANN401 (libvirt-python has no types)
         import libvirt
     except ImportError as missing:
         text = (
-            "libvirt-python is not installed; install kvmc[libvirt], or the package python3-libvirt"
+            "libvirt-python is not installed: install it with pip, or the package python3-libvirt"
         )
         raise HypervisorError(text) from missing
     # by default it prints every error to stderr, those that are expected too
@@ -123,16 +123,6 @@ class Reader:
             found = list(self.connection.listAllDomains())
         seen = (self.observe(domain) for domain in found)
         return tuple(sorted((one for one in seen if one is not None), key=lambda one: one.name))
-
-    def domain(self, name: str) -> Observed | None:
-        """Return the domain of that name; None where libvirt has none."""
-        try:
-            found = self.connection.lookupByName(name)
-        except self._libvirt.libvirtError as refused:
-            if refused.get_error_code() == self._libvirt.VIR_ERR_NO_DOMAIN:
-                return None
-            raise HypervisorError(f"cannot look up {name}: {refused}") from refused
-        return self.observe(found)
 
     def observe(self, domain: _Domain) -> Observed | None:
         """Return what libvirt tells of a virDomain; None where it vanished meanwhile."""

@@ -37,10 +37,10 @@ class Thread(Struct, frozen=True, kw_only=True):
     name: str
     cpus: CpuSet
     """Cpus_allowed_list: where the scheduler may run it."""
-    last_cpu: int | None
-    """The CPU it ran on last; None where the kernel does not tell."""
+    last_cpu: int
+    """The CPU it ran on last."""
     policy: str
-    """other, fifo, rr, batch, idle, deadline: sched(7) without SCHED_."""
+    """other, fifo, rr, batch, idle, deadline, ext: sched(7) without SCHED_."""
     priority: int = 0
     """1-99 with fifo and rr, else 0."""
     cgroup: str | None = None

@@ -11,8 +11,6 @@ from typing import Any, Literal
 
 from msgspec import Struct, to_builtins
 
-from kvmc.cpuset import CpuSet
-
 Kind = Literal["vcpus", "iothread", "vcpupin", "emulatorpin", "iothreadpin", "scheduler"]
 
 
@@ -126,8 +124,3 @@ def _tuples(value: Any) -> Any:  # noqa: ANN401 (whatever JSON holds)
 def digest(xml: str) -> str:
     """Return a short fingerprint of a definition."""
     return hashlib.sha256(xml.encode()).hexdigest()
-
-
-def cpus_of(step: Step) -> CpuSet:
-    """Return the host CPUs a pin step names; none for other steps."""
-    return CpuSet.parse(step.value) if step.kind.endswith("pin") else CpuSet()

@@ -173,13 +173,14 @@ def of_foreigners(
     own = union(mask.cpus for mask in pinned)
     found: dict[CpuSet, list[Task]] = {}
     for task in tasks:
-        ours = task.pid == pid or (task.kernel and (task.bound or _helps(task.name, pid)))
+        stat = task.stat
+        ours = task.pid == pid or (stat.kernel and (stat.bound or _helps(stat.name, pid)))
         bound = task.cpus and task.cpus <= own and not (online is not None and online <= task.cpus)
         if bound and not ours:
             found.setdefault(task.cpus, []).append(task)
     for cpus, others in found.items():
         whose = both([mask.who for mask in pinned if mask.cpus & cpus])
-        names = some([f"{task.name} ({task.tid})" for task in others], 3)
+        names = some([f"{task.stat.name} ({task.tid})" for task in others], 3)
         text = f"{_cpus_are(cpus)} for {whose} alone, and bound to it too: {names}"
         yield Finding(vm=plan.name, code="KV747", layer="kernel", message=text)
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kvmc.cpuset import EMPTY, CpuSet, union
-from kvmc.diagnostics import Outcome, Place, warning
+from kvmc.diagnostics import Outcome
 from kvmc.host.assemble import assemble
 from kvmc.host.facts import CpuFacts, Facts, NodeFacts
-from kvmc.host.tree import first_of
+from kvmc.host.tree import ignored
 from kvmc.host.xmlfile import XmlReader, parse_xml
 from kvmc.units import SizeError, parse_kib
 
@@ -43,15 +43,7 @@ def read_capabilities(xml: bytes, name: str, file: str) -> Outcome[Host]:
         nodes=_nodes(reader, root, cells),
     )
     outcome = assemble(facts)
-    said = outcome.diagnostics
-    if reader.bad:
-        said = (
-            *said,
-            warning(
-                "KV413", f"no valid value in {first_of(reader.bad)}: ignored", Place(file=file)
-            ),
-        )
-    return Outcome(outcome.value, said)
+    return Outcome(outcome.value, (*outcome.diagnostics, *ignored(reader.bad, file)))
 
 
 def _arch(root: _Element) -> str | None:

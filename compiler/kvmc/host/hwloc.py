@@ -11,12 +11,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kvmc.cpuset import EMPTY, CpuSet
-from kvmc.diagnostics import Outcome, Place, warning
+from kvmc.diagnostics import Outcome
 from kvmc.host.assemble import assemble
 from kvmc.host.facts import CpuFacts, Facts
 from kvmc.host.hwloc_kinds import read_kinds
 from kvmc.host.hwloc_nodes import memory_kib, read_nodes
-from kvmc.host.tree import first_of
+from kvmc.host.tree import ignored
 from kvmc.host.xmlfile import XmlReader, parse_xml
 
 if TYPE_CHECKING:
@@ -54,15 +54,7 @@ def read_hwloc(xml: bytes, name: str, file: str) -> Outcome[Host]:
         allowed_nodes=_machine(reader, machine, "allowed_nodeset") or None,
     )
     outcome = assemble(facts)
-    said = outcome.diagnostics
-    if reader.bad:
-        said = (
-            *said,
-            warning(
-                "KV413", f"no valid value in {first_of(reader.bad)}: ignored", Place(file=file)
-            ),
-        )
-    return Outcome(outcome.value, said)
+    return Outcome(outcome.value, (*outcome.diagnostics, *ignored(reader.bad, file)))
 
 
 def _machine(reader: XmlReader, machine: _Element | None, name: str) -> CpuSet:

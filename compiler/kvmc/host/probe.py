@@ -160,7 +160,7 @@ def probe_connection(uri: str, name: str | None) -> Outcome[Host]:
         import libvirt
     except ImportError:
         raise ConnectionFailed(
-            "libvirt-python is not installed; install kvmc[libvirt], or the package python3-libvirt"
+            "libvirt-python is not installed: install it with pip, or the package python3-libvirt"
         ) from None
     # by default it prints every error to stderr
     libvirt.registerErrorHandler(lambda *_: None, None)

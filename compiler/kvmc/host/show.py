@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 from kvmc.cpuset import CpuSet, union
 from kvmc.host.assemble import KIND_WORDS
 from kvmc.units import format_kib
+from kvmc.words import many
 
 if TYPE_CHECKING:
     from kvmc.host.model import Core, Host, Node
 
 Json = dict[str, object]
-_BOLD, _PLAIN = "\x1b[1m", "\x1b[0m"
+_WIDTH = 100
+"""Columns after which CPU lists wrap."""
 
 
 def to_json(host: Host) -> Json:
@@ -64,11 +66,10 @@ def _node(node: Node, cpus: CpuSet) -> Json:
     }
 
 
-def to_text(host: Host, *, width: int = 100, colour: bool = False) -> str:
-    """Return a summary of a few lines and a table of nodes; long CPU lists wrap at `width`."""
-    title = f"{_BOLD}{host.name}{_PLAIN}" if colour else host.name
+def to_text(host: Host) -> str:
+    """Return a summary of a few lines and a table of nodes; long CPU lists wrap."""
     about = ", ".join(part for part in (host.model, host.arch) if part)
-    lines = [f"{title}  {about}".rstrip(), _counts(host), "", *_table(host, width)]
+    lines = [f"{host.name}  {about}".rstrip(), _counts(host), "", *_table(host)]
     rest = [
         *_kinds(host),
         ("offline", str(host.offline)),
@@ -79,7 +80,7 @@ def to_text(host: Host, *, width: int = 100, colour: bool = False) -> str:
     if shown:
         lines.append("")
         for name, value in shown:
-            lines += _wrapped(f"{name:<18}  ", value, width)
+            lines += _wrapped(f"{name:<18}  ", value)
     return "\n".join(lines) + "\n"
 
 
@@ -88,22 +89,18 @@ def _counts(host: Host) -> str:
     packages = {core.package for core in host.cores} - {None}
     caches = {core.l3 for core in host.cores} - {None}
     counts = (
-        _many(len(host.online), "CPU"),
-        _many(len(host.cores), "core"),
+        many(len(host.online), "CPU"),
+        many(len(host.cores), "core"),
         "/".join(map(str, threads))
         + (" thread per core" if threads == [1] else " threads per core"),
-        _many(len(packages), "socket") if packages else "sockets unknown",
-        _many(len(host.nodes), "NUMA node"),
-        _many(len(caches), "L3 cache") if caches else "no L3 cache known",
+        many(len(packages), "socket") if packages else "sockets unknown",
+        many(len(host.nodes), "NUMA node"),
+        many(len(caches), "L3 cache") if caches else "no L3 cache known",
     )
     return ", ".join(counts)
 
 
-def _many(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
-def _table(host: Host, width: int) -> list[str]:
+def _table(host: Host) -> list[str]:
     """Return the nodes as rows; the CPUs come last, since they may be long."""
     rows = [("node", "memory", "huge pages", "distances", "CPUs")]
     rows += [
@@ -121,7 +118,7 @@ def _table(host: Host, width: int) -> list[str]:
     lines = []
     for row in rows:
         cells = [cell.ljust(size) for cell, size in zip(row, widths, strict=False)]
-        lines += _wrapped("  ".join(cells) + "  ", row[-1], width)
+        lines += _wrapped("  ".join(cells) + "  ", row[-1])
     return lines
 
 
@@ -155,9 +152,9 @@ def _policy(host: Host) -> list[tuple[str, str]]:
     ]
 
 
-def _wrapped(head: str, cpus: str, width: int) -> list[str]:
+def _wrapped(head: str, cpus: str) -> list[str]:
     """Return a head and a CPU list, broken after commas where the line would be too long."""
-    room = max(width - len(head), 20)
+    room = max(_WIDTH - len(head), 20)
     lines = [""]
     for part in cpus.split(","):
         if lines[-1] and len(lines[-1]) + len(part) + 1 > room:

@@ -8,6 +8,7 @@ from kvmc.cpuset import EMPTY
 from kvmc.diagnostics import Outcome, Place
 from kvmc.host.model import Core, Host, HostModel, Node, Policy
 from kvmc.host.snapshot_rules import RULES
+from kvmc.source.problems import MAX_PROBLEMS
 from kvmc.spec.schema import fields_of
 from kvmc.spec.values import cpus_of
 from kvmc.units import parse_kib
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     Data = dict[str, Any]
 
 _DEFAULT = Policy()
-_MOST = 1000
-"""Errors told of one file, as in kvmc.source.problems."""
 
 
 def load_host(document: Document) -> Outcome[Host]:
@@ -47,7 +46,7 @@ def _first(found: Iterator[Diagnostic]) -> Iterator[Diagnostic]:
     for diagnostic in found:
         yield diagnostic
         errors += diagnostic.is_error
-        if errors == _MOST:
+        if errors == MAX_PROBLEMS:
             return
 
 

@@ -10,7 +10,7 @@ from kvmc.diagnostics import error, note, warning
 from kvmc.spec.names import name_problem
 from kvmc.spec.phrases import quoted
 from kvmc.units import format_kib, parse_kib
-from kvmc.words import cpus
+from kvmc.words import cpus, nodes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -159,8 +159,7 @@ def distance_missing(host: Host, data: Data, root: Place) -> Iterator[Diagnostic
         if missing:
             yield error(
                 "KV438",
-                f"node {node['id']} gives no distance to "
-                f"{'node' if len(missing) == 1 else 'nodes'} {missing}",
+                f"node {node['id']} gives no distance to {nodes(missing)}",
                 root.at("nodes", index, "distances"),
                 hint="give all of them, itself included, or leave distances out",
             )

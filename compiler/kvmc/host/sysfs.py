@@ -18,7 +18,7 @@ from kvmc.host.sysfs_cpus import CPU, find_cpus, read_cpus
 from kvmc.host.sysfs_kinds import read_kinds
 from kvmc.host.sysfs_limits import read_limits
 from kvmc.host.sysfs_nodes import machine_hugepages, machine_memory, read_nodes
-from kvmc.host.tree import Reader, first_of
+from kvmc.host.tree import Reader, ignored
 
 if TYPE_CHECKING:
     from kvmc.cpuset import CpuSet
@@ -53,11 +53,9 @@ def read_tree(tree: Tree, name: str, *, file: str = "/", arch: str | None = None
         allowed_nodes=allowed_nodes,
     )
     outcome = assemble(facts)
-    place = Place(file=file)
-    return Outcome(
-        outcome.value,
-        (*outcome.diagnostics, *_left_out(found.folderless, place), *_bad(reader.bad, place)),
-    )
+    left_out = _left_out(found.folderless, Place(file=file))
+    said = (*outcome.diagnostics, *left_out, *ignored(reader.bad, file))
+    return Outcome(outcome.value, said)
 
 
 def _left_out(cpus: CpuSet, place: Place) -> tuple[Diagnostic, ...]:
@@ -71,9 +69,3 @@ def _left_out(cpus: CpuSet, place: Place) -> tuple[Diagnostic, ...]:
             hint="capture the tree again with all of sys/devices/system/cpu",
         ),
     )
-
-
-def _bad(paths: list[str], place: Place) -> tuple[Diagnostic, ...]:
-    if not paths:
-        return ()
-    return (warning("KV413", f"no valid value in {first_of(paths)}: ignored", place),)

@@ -6,14 +6,14 @@ described in full all the same; the limit is only said.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, NamedTuple
+
+from kvmc.host.cgroups import groups_of, unescaped
 
 if TYPE_CHECKING:
     from kvmc.cpuset import CpuSet
     from kvmc.host.tree import Reader
 
-_OCTAL = re.compile(r"\\([0-7]{3})")
 _V2 = ("cpuset.{}.effective",)
 _V1 = ("cpuset.effective_{}", "cpuset.{}")
 _V1_NOPREFIX = ("effective_{}", "{}")
@@ -41,7 +41,7 @@ def _mount(reader: Reader) -> _Mount | None:
         fields = line.split()
         if len(fields) < 4:  # noqa: PLR2004 - fstab(5): device, folder, type, options
             continue
-        point = _OCTAL.sub(lambda match: chr(int(match[1], 8)), fields[1]).strip("/")
+        point = unescaped(fields[1]).strip("/")
         options = fields[3].split(",")
         if fields[2] == "cpuset" or (fields[2] == "cgroup" and "cpuset" in options):
             bare = fields[2] == "cpuset" or "noprefix" in options
@@ -56,15 +56,8 @@ def _group(reader: Reader) -> str | None:
     direct = reader.text("proc/self/cpuset")
     if direct:
         return direct
-    unified = None
-    for line in (reader.text("proc/self/cgroup") or "").splitlines():
-        number, _, rest = line.partition(":")
-        controllers, _, path = rest.partition(":")
-        if "cpuset" in controllers.split(","):
-            return path
-        if number == "0" and not controllers:
-            unified = path
-    return unified
+    groups = groups_of(reader.text("proc/self/cgroup") or "", "cpuset")
+    return next(iter(groups.values()), None)
 
 
 def _nearest(reader: Reader, mount: _Mount, parts: list[str], what: str) -> CpuSet | None:

@@ -10,12 +10,16 @@ import re
 from typing import TYPE_CHECKING, Protocol
 
 from kvmc.cpuset import MAX_CPU_ID, CpuSet, CpuSetError
+from kvmc.diagnostics import Place, warning
 from kvmc.words import some
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from kvmc.diagnostics import Diagnostic
+
 _NUMBER = re.compile(r"-?[0-9]{1,18}\Z")
+_NAMED = 3
 
 
 class Tree(Protocol):
@@ -92,6 +96,10 @@ def _is_id(text: str) -> bool:
     )
 
 
-def first_of(paths: Iterable[str]) -> str:
-    """Name the first few of many paths, for a message."""
-    return some(list(dict.fromkeys(paths)), 3)
+def ignored(bad: Iterable[str], file: str) -> tuple[Diagnostic, ...]:
+    """Return KV413 for what held no valid value, with the first few named; () where nothing did."""
+    names = list(dict.fromkeys(bad))
+    if not names:
+        return ()
+    text = f"no valid value in {some(names, _NAMED)}: ignored"
+    return (warning("KV413", text, Place(file=file)),)

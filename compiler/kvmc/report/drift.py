@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from kvmc.planner.model import VmPlan
     from kvmc.report.style import Style
 
-_COLOURS = {Label.LIVE: "33", Label.NEXT_BOOT: "35", Label.NONE: ""}
 _NOTHING = "-"
 
 
@@ -143,7 +142,7 @@ def threads_text(plan: VmPlan, observed: Observed, style: Style) -> str:
             wanted.get(who(thread), _NOTHING),
             str(thread.cpus),
             "" if thread.effective is None else str(thread.effective),
-            "" if thread.last_cpu is None else str(thread.last_cpu),
+            str(thread.last_cpu),
             "" if thread.policy == "other" else scheduler_text(thread),
         )
         for thread in sorted(observed.threads, key=lambda t: (t.role != "vcpu", t.role, t.id or 0))

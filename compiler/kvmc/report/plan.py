@@ -136,11 +136,13 @@ def _pin_text(pin: VcpuPin) -> str:
 
 
 def _memory_text(vm: VmPlan) -> str:
-    bound = [
+    return cells_text(vm) or (f"node {vm.memory_nodes}" if vm.memory_nodes else "")
+
+
+def cells_text(vm: VmPlan) -> str:
+    """Return `8GiB on node 0, 16GiB on node 1` for the guest cells that have a host node."""
+    return ", ".join(
         f"{format_kib(c.memory_kib)} on node {c.host_node}"
         for c in vm.cells
         if c.host_node is not None
-    ]
-    if bound:
-        return ", ".join(bound)
-    return f"node {vm.memory_nodes}" if vm.memory_nodes else ""
+    )

@@ -7,11 +7,12 @@ Documentation/scheduler/sched-bwc.rst; Documentation/admin-guide/cgroup-v2.rst, 
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import Struct
+
+from kvmc.host.cgroups import groups_of, unescaped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -110,7 +111,7 @@ def homes(mountinfo: str, own: str) -> tuple[Group, ...]:
     """
     found: list[Group] = []
     for version, top, root in sorted(_mounts(mountinfo), key=lambda one: one[0])[:1]:
-        inside = _own_path(own, version)
+        inside = groups_of(own, "cpu").get(version)
         below = _below(inside, root) if inside is not None else None
         if below is not None:
             found.append(Group(version=version, path=top / below))
@@ -124,24 +125,9 @@ def _mounts(mountinfo: str) -> Iterator[tuple[Literal[1, 2], Path, str]]:
         left, _, right = line.partition(" - ")
         fields, kind = left.split(" "), right.split(" ")
         if kind[0] == "cgroup" and "cpu" in kind[-1].split(","):
-            yield 1, Path(_plain(fields[4])), _plain(fields[3])
+            yield 1, Path(unescaped(fields[4])), unescaped(fields[3])
         elif kind[0] == "cgroup2":
-            yield 2, Path(_plain(fields[4])), _plain(fields[3])
-
-
-def _plain(text: str) -> str:
-    r"""Undo the octal escapes (\040 is a blank) of mountinfo."""
-    return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), text)
-
-
-def _own_path(own: str, version: Literal[1, 2]) -> str | None:
-    """Return the process's group in its hierarchy, as `7:cpu,cpuacct:/some/where` has it."""
-    for line in own.splitlines():
-        number, _, rest = line.partition(":")
-        controllers, _, path = rest.partition(":")
-        if number == "0" if version == 2 else "cpu" in controllers.split(","):  # noqa: PLR2004 - the version
-            return path
-    return None
+            yield 2, Path(unescaped(fields[4])), unescaped(fields[3])
 
 
 def _below(path: str, root: str) -> str | None:

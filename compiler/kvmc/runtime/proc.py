@@ -11,11 +11,13 @@ from kvmc.cpuset import CpuSet, CpuSetError
 
 _KERNEL_THREAD = 0x00200000
 """PF_KTHREAD of include/linux/sched.h."""
+_BOUND = 0x04000000
+"""PF_NO_SETAFFINITY."""
 
 # Fields of stat after the name, counted from the state (field 3 of proc(5)).
 _PPID, _FLAGS, _START, _CPU, _PRIORITY, _POLICY = 1, 6, 19, 36, 37, 38
 
-POLICIES = {0: "other", 1: "fifo", 2: "rr", 3: "batch", 5: "idle", 6: "deadline"}
+POLICIES = {0: "other", 1: "fifo", 2: "rr", 3: "batch", 5: "idle", 6: "deadline", 7: "ext"}
 """Number of a scheduling policy -> its name in lower case (sched(7))."""
 
 
@@ -29,6 +31,8 @@ class Stat(Struct, frozen=True, kw_only=True):
     parent: int
     kernel: bool
     """Whether it is a thread of the kernel."""
+    bound: bool
+    """Whether the kernel lets nobody change its affinity, as with its per-CPU threads."""
     started: int
     """Clock ticks after boot; with the pid it names a process for good."""
     cpu: int
@@ -53,6 +57,7 @@ def parse_stat(text: str) -> Stat | None:
         zombie=fields[0] in ("Z", "X"),
         parent=numbers[_PPID],
         kernel=bool(numbers[_FLAGS] & _KERNEL_THREAD),
+        bound=bool(numbers[_FLAGS] & _BOUND),
         started=numbers[_START],
         cpu=numbers[_CPU],
         policy=POLICIES.get(numbers[_POLICY], str(numbers[_POLICY])),

@@ -90,7 +90,7 @@ class Monitor:
 
 def no_library() -> Diagnostic:
     """Return KV776: the library that speaks QMP is not here."""
-    hint = "pip install 'kvmc[run]'"
+    hint = "pip install qemu.qmp"
     return error("KV776", "the Python library qemu.qmp is not installed", hint=hint)
 
 

@@ -25,10 +25,11 @@ def test_waiting_is_no_work() -> None:
 
 
 def test_a_short_call_takes_a_time_under_a_limit_too() -> None:
+    """Ten calls of some 10 µs: in ticks of 4 ms most of them would take none."""
     with limit(5.0):
-        taken, value = cpu_seconds(lambda: math.factorial(200))
-    assert 0.0 < taken < 0.004
-    assert value == math.factorial(200)
+        measured = [cpu_seconds(lambda: math.factorial(200)) for _ in range(10)]
+    assert all(taken > 0.0 for taken, _ in measured)
+    assert {value for _, value in measured} == {math.factorial(200)}
 
 
 def test_the_median_of_nothing_is_no_number() -> None:

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from kvmc.report.explain import explain_vm
 from kvmc.report.style import Style
+from kvmc.spec.model import Numa
 from tests.property.hosts import GIB, synthetic
 from tests.unit.planner.fleet import by_hand, cpus, machine, numa, planned, shape
 
@@ -80,6 +81,70 @@ def test_memory_elsewhere_is_given_up_too() -> None:
     text = _explain(host, machine("a", 2, memory_kib=6 * GIB))
     assert "memory from node 0, preferred" in text
     assert "not all of its memory fits its nodes" in text
+
+
+def test_memory_that_was_asked_to_yield_is_not_given_up() -> None:
+    text = _explain(TWO, machine("a", 2, numa=Numa(mode="preferred")))
+    assert "memory from node 0, preferred" in text
+    assert "given up: nothing" in text
+
+
+TIGHT = synthetic("node:1 l3:1 core:1 pu:2")
+"""One core: 0+1."""
+ALLOWING = replace(TIGHT, policy=replace(TIGHT.policy, core_sharing="allow"))
+
+
+@pytest.mark.parametrize(
+    ("vm", "word"),
+    [
+        (machine("a", 1, emulator="isolate"), "1 (a emulator threads)"),
+        (
+            replace(machine("a", 1, iothreads="isolate"), iothreads=1),
+            "1 (a I/O thread 1)",
+        ),
+    ],
+    ids=["emulator", "I/O thread"],
+)
+def test_an_isolated_thread_beside_a_vcpu_is_somebody(vm: Vm, word: str) -> None:
+    text = _explain(TIGHT, vm)
+    (row,) = _rows(text, 1)
+    assert word in row
+    assert "shares its core" in row
+    assert "given up: 1 core holds emulator or I/O threads too" in text
+
+
+def test_a_list_that_touches_the_sibling_is_not_empty() -> None:
+    (row,) = _rows(text := _explain(TWO, machine("a", 1, cpus=cpus("1"), emulator=cpus("9-10"))), 1)
+    assert "9 (pinned to)" in row
+    assert "shares its core" in row
+    assert "given up: 1 core holds emulator or I/O threads too" in text
+
+
+def test_a_core_shared_with_another_vm_is_owned_up_to() -> None:
+    text = _explain(ALLOWING, machine("b", 1), machine("a", 1))
+    (row,) = _rows(text, 1)
+    assert "(b vCPU 0)" in row
+    assert "shares its core" in row
+    assert "given up: 1 core holds CPUs of b too" in text
+
+
+def test_a_vm_that_only_the_lock_knows_is_somebody() -> None:
+    vm = machine("a", 1)
+    plan, _ = planned(ALLOWING, vm)
+    text = explain_vm(replace(plan, others=(("locked", cpus("1")),)), vm, Style())
+    assert "1 (locked)" in text
+    assert "shares its core" in text
+    assert "given up: 1 core holds CPUs of locked too" in text
+
+
+def test_guest_siblings_with_others_on_their_core_say_so() -> None:
+    host = synthetic("node:1 l3:1 core:1 pu:4")
+    host = replace(host, policy=replace(host.policy, core_sharing="allow"))
+    text = _explain(host, machine("b", 2), machine("a", 2))
+    rows = _rows(text, 2)
+    told = "its siblings share the host core; others are on the host core too"
+    assert all(told in row for row in rows)
+    assert "given up: 1 core holds CPUs of b too" in text
 
 
 def test_hotplug_pins_are_held() -> None:

@@ -6,20 +6,25 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from kvmc.cpuset import CpuSet
+from kvmc.planner.model import CellPlan
 from kvmc.report.picture.compose import compose
 from kvmc.report.picture.memory import Asked, size_text
-from kvmc.report.picture.palette import DARK_LOOKS, LOOKS, VM_LOOKS, contrast, vm_colour, vm_pattern
+from kvmc.report.picture.palette import DARK_LOOKS, LOOKS, VM_LOOKS, vm_colour, vm_pattern
 from kvmc.report.picture.totals import to_text
 from tests.property.hosts import GIB, SHAPES, synthetic
 from tests.unit.report.hosts import FULL_MEMORY, ODD, full, full_host, full_plan
-from tests.unit.report.plans import floating, plan
+from tests.unit.report.plans import floating, plan, vm
 
 if TYPE_CHECKING:
+    from kvmc.planner.model import VmPlan
     from kvmc.report.picture.model import Box, Cpu, Picture
 
 NO_OTHER = "so no other VM gets a CPU of this core"
 READABLE = 4.5
 """WCAG 2.1, 1.4.3 (AA)."""
+LINEAR = 0.04045
+"""Where sRGB's transfer function stops being linear."""
 
 
 def _outline(boxes: tuple[Box, ...]) -> list[object]:
@@ -144,6 +149,50 @@ def test_what_is_left_is_outside_of_the_pools_of_huge_pages(asked: Asked, text: 
     assert memory.text.startswith(text + " · ")
 
 
+def _node_0(asked: dict[str, Asked], *vms: VmPlan, pages: int = 0) -> tuple[list[int], str]:
+    """Return the GiB that each VM has on the only node, of 64GiB, and the text there."""
+    host = synthetic("node:1 core:4 pu:2", pages=pages)
+    memory = compose(host, plan(host, *vms), asked).boxes[0].boxes[0].memory
+    assert memory
+    return [share.kib // GIB for share in memory.shares], memory.text
+
+
+@pytest.mark.parametrize("mode", ["preferred", "interleave"])
+def test_what_a_full_node_does_not_refuse_counts_as_far_as_it_fits(mode: str) -> None:
+    """Bound memory comes first, whatever the names: 20GiB leave 44GiB for the other."""
+    where = {"memory_nodes": CpuSet([0])}
+    loose = vm("a", "1", memory_mode=mode, **where)
+    firm = vm("b", "2", memory_mode="strict", **where)
+    asked = {"a": Asked(90 * GIB), "b": Asked(20 * GIB)}
+    shares, text = _node_0(asked, loose, firm)
+    assert shares == [44, 20]
+    assert text == "64GiB · 64GiB bound · nothing left · a: 46GiB from elsewhere"
+    shares, text = _node_0({**asked, "a": Asked(4 * GIB)}, loose, firm)
+    assert shares == [4, 20]
+    assert text == "64GiB · 24GiB bound · 40GiB left"
+
+
+def test_cells_go_by_the_mode_of_the_spec() -> None:
+    cell = CellPlan(id=0, vcpus=CpuSet([0]), memory_kib=90 * GIB, host_node=0)
+    one = vm("a", "1", cells=(cell,))
+    shares, text = _node_0({"a": Asked(90 * GIB, mode="preferred")}, one)
+    assert (shares, text) == (
+        [64],
+        "64GiB · 64GiB bound · nothing left · a: 26GiB from elsewhere",
+    )
+    assert _node_0({"a": Asked(90 * GIB, mode="restrictive")}, one) == (
+        [90],
+        "64GiB · 90GiB bound · 26GiB too much",
+    )
+
+
+def test_huge_pages_fit_in_their_pools() -> None:
+    one = vm("a", "1", memory_nodes=CpuSet([0]), memory_mode="preferred")
+    shares, text = _node_0({"a": Asked(6 * GIB, [0])}, one, pages=4)
+    assert shares == [4]
+    assert text.startswith("64GiB · 4GiB bound · 60GiB left · a: 2GiB from elsewhere · ")
+
+
 @pytest.mark.parametrize(
     ("kib", "text"),
     [(64 * GIB, "64GiB"), (GIB + 100, "1.0GiB"), (512 * 1024, "512MiB"), (1024 * GIB, "1TiB")],
@@ -199,11 +248,24 @@ def test_the_same_picture_twice() -> None:
     assert full() == compose(full_host(), full_plan(), FULL_MEMORY)
 
 
+def _contrast(one: str, other: str) -> float:
+    """Return the contrast ratio of two `#rrggbb` colours, 1 to 21 (WCAG 2.1)."""
+    lighter, darker = sorted((_luminance(one), _luminance(other)), reverse=True)
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    # sRGB's transfer function, with WCAG's constants
+    red, green, blue = (p / 12.92 if p < LINEAR else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
 @pytest.mark.parametrize("look", [*LOOKS.values(), *DARK_LOOKS.values(), *VM_LOOKS])
 def test_text_can_be_read_on_every_look(look: object) -> None:
-    assert contrast(look.ink, look.fill) >= READABLE  # type: ignore[attr-defined]
+    assert _contrast(look.ink, look.fill) >= READABLE  # type: ignore[attr-defined]
     if look.grain:  # type: ignore[attr-defined]
-        assert contrast(look.ink, look.grain) >= READABLE  # type: ignore[attr-defined]
+        assert _contrast(look.ink, look.grain) >= READABLE  # type: ignore[attr-defined]
 
 
 def test_vms_repeat_a_look_only_after_35() -> None:

@@ -23,6 +23,7 @@ def test_the_fields_are_those_of_the_manual() -> None:
         zombie=False,
         parent=4,
         kernel=False,
+        bound=False,
         started=22,
         cpu=39,
         priority=40,
@@ -39,10 +40,10 @@ def test_a_name_may_hold_anything(name: str) -> None:
 
 def test_a_thread_of_the_kernel_with_a_class() -> None:
     fields = TAIL.split()
-    fields[9 - 4], fields[41 - 4] = str(0x00200040), "1"
+    fields[9 - 4], fields[41 - 4] = str(0x04200040), "1"
     stat = parse_stat(f"7 (migration/0) S {' '.join(fields)}")
     assert stat is not None
-    assert (stat.kernel, stat.policy) == (True, "fifo")
+    assert (stat.kernel, stat.bound, stat.policy) == (True, True, "fifo")
 
 
 @pytest.mark.parametrize("text", ["", "7 (x) R", f"7 (x) R {TAIL.replace('39', 'y')}"])

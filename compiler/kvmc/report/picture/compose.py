@@ -14,6 +14,7 @@ from kvmc.report.picture.palette import SIGNS
 from kvmc.report.picture.tenants import numbers_of, tenants_of, visitors_of
 from kvmc.report.picture.totals import totals_of
 from kvmc.report.picture.why import Facts, why
+from kvmc.words import many
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -53,7 +54,7 @@ def compose(host: Host, plan: HostPlan | None, asked: Mapping[str, Asked]) -> Pi
 def _about(host: Host) -> Iterator[str]:
     yield from (clean(fact) for fact in (host.model, host.arch) if fact)
     for word, count in (("core", len(host.cores)), ("CPU", len(host.online))):
-        yield f"{count} {word}" + ("" if count == 1 else "s")
+        yield many(count, word)
 
 
 def _core(facts: Facts, numbers: Mapping[str, int], core: HostCore) -> Core:

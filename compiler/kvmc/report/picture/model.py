@@ -54,7 +54,7 @@ class Memory(Struct, frozen=True, kw_only=True):
 
     @property
     def bound_kib(self) -> int:
-        """What is bound; it may be more than there is where the NUMA mode is not strict."""
+        """What is bound; it may be more than there is under `numa.mode: restrictive`."""
         return sum(share.kib for share in self.shares)
 
 

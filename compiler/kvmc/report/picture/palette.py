@@ -73,8 +73,6 @@ DARK_LOOKS = {
     "offline": Look(fill="#15181b", ink="#9aa1a8", edge="#6d747b", dash="1 2"),
 }
 
-_LINEAR = 0.04045
-
 SIGNS = {
     Use.RESERVED: ("reserved", "r"),
     Use.SHARED: ("shared", "s"),
@@ -95,16 +93,3 @@ def vm_colour(tenant: int) -> int:
 def vm_pattern(tenant: int) -> str:
     """Return the pattern of the n-th VM."""
     return PATTERNS[tenant // len(VM_LOOKS) % len(PATTERNS)]
-
-
-def contrast(one: str, other: str) -> float:
-    """Return the contrast ratio of two `#rrggbb` colours, 1 to 21 (WCAG 2.1)."""
-    lighter, darker = sorted((_luminance(one), _luminance(other)), reverse=True)
-    return (lighter + 0.05) / (darker + 0.05)
-
-
-def _luminance(colour: str) -> float:
-    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-    # sRGB's transfer function, with WCAG's constants
-    red, green, blue = (p / 12.92 if p < _LINEAR else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue

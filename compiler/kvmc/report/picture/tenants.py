@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from kvmc import words
 from kvmc.cpuset import EMPTY, CpuSet
 from kvmc.report.marks import Use, letters_of
 from kvmc.report.picture.markup import clean
 from kvmc.report.picture.model import Tenant
+from kvmc.report.plan import cells_text
 from kvmc.units import format_kib
 
 if TYPE_CHECKING:
@@ -77,7 +79,7 @@ def _held(name: str, number: int, letter: str, cpus: CpuSet) -> Tenant:
         dedicated=len(cpus),
         held=cpus,
         summary=(
-            f"dedicated {_cpus(cpus)}",
+            f"dedicated {words.cpus(cpus)}",
             "known from the lock only: its spec is not in this run",
         ),
     )
@@ -126,36 +128,26 @@ def _summary(vm: VmPlan, kib: int | None) -> Iterator[str]:
     boot = sum(pin.boot for pin in vm.vcpus)
     held = len(vm.vcpus) - boot
     policy = f", threads {vm.threads}" if vm.threads else ""
-    yield f"{boot} vCPU{'' if boot == 1 else 's'}, {vm.strategy}{policy}" + (
-        f"; {held} held for hotplug" if held else ""
-    )
+    hotplug = f"; {held} held for hotplug" if held else ""
+    yield f"{words.many(boot, 'vCPU')}, {vm.strategy}{policy}{hotplug}"
     dedicated = CpuSet(c for p in vm.vcpus if p.dedicated and p.cpus for c in p.cpus)
     floating = CpuSet(c for p in vm.vcpus if not p.dedicated and p.cpus for c in p.cpus)
     if dedicated:
-        yield f"dedicated {_cpus(dedicated)}"
+        yield f"dedicated {words.cpus(dedicated)}"
     if floating:
-        yield f"vCPUs float on {_cpus(floating)}"
+        yield f"vCPUs float on {words.cpus(floating)}"
     if vm.emulator:
-        yield f"emulator threads on {_cpus(vm.emulator)}"
+        yield f"emulator threads on {words.cpus(vm.emulator)}"
     for thread in vm.iothreads:
         if thread.cpus:
-            yield f"I/O thread {thread.id} on {_cpus(thread.cpus)}"
+            yield f"I/O thread {thread.id} on {words.cpus(thread.cpus)}"
     yield _memory(vm, kib)
 
 
 def _memory(vm: VmPlan, kib: int | None) -> str:
-    placed = [
-        f"{format_kib(c.memory_kib)} on node {c.host_node}"
-        for c in vm.cells
-        if c.host_node is not None
-    ]
-    if placed:
-        return f"memory {', '.join(placed)}"
+    if placed := cells_text(vm):
+        return f"memory {placed}"
     size = f" {format_kib(kib)}" if kib else ""
     if vm.memory_nodes is None:
         return f"memory{size}, bound to no node"
     return f"memory{size} from node {vm.memory_nodes}, {vm.memory_mode}"
-
-
-def _cpus(cpus: CpuSet) -> str:
-    return f"CPU {cpus}" if len(cpus) == 1 else f"CPUs {cpus}"
