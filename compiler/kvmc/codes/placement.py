@@ -38,8 +38,9 @@ CODES: tuple[Code, ...] = (
         "KV505",
         "guest threads that are no siblings",
         "The spec's topology shows several threads a core, but under `threads: prefer` not every "
-        "guest core found free siblings, so the guest's scheduler will take separate host cores "
-        "for hyperthreads. Leave topology out to have it derived, or use `threads: require`.",
+        "guest core found free siblings, or `pin.map` puts them on different cores, so the guest's "
+        "scheduler will take separate host cores for hyperthreads. Leave topology out to have it "
+        "derived, pin the threads of each guest core to siblings, or use `threads: require`.",
     ),
     Code(
         "KV506",

@@ -175,10 +175,24 @@ def _inside(vm: Vm, host: Host) -> Iterator[Diagnostic]:
                 vm.place.at("pin", "map"),
                 hint="pin guest threads to siblings, or give each vCPU a core of its own",
             )
-    if vm.pin.threads == "require" and threads == 1 and vm.pin.map:
+    if (
+        vm.pin.threads == "require"
+        and vm.pin.map
+        and (threads == 1 or _is_apart(vm, host, threads))
+    ):
         yield error(
             "KV512",
             f"threads: require, but the pins of {vm.name} do not put the threads "
             "of each guest core on siblings",
             vm.place.at("pin", "map"),
         )
+
+
+def _is_apart(vm: Vm, host: Host, threads: int) -> bool:
+    """Whether some guest core has vCPUs on several host cores."""
+    homes = {
+        (vcpu // threads, host.core_of[cpus.first].cpus)
+        for vcpu, cpus in vm.pin.map
+        if len(cpus) == 1 and cpus.first in host.core_of
+    }
+    return len({guest for guest, _ in homes}) < len(homes)

@@ -36,8 +36,7 @@ def notices(host: Host, vms: Sequence[Placed], final: State) -> tuple[Diagnostic
         bends = vm.pin.threads == "prefer"
         if bends or (vm.pin.threads == "isolate" and plan.topology.threads > 1):
             seats = _seats(host, plan)
-            if vm.pin.strategy != "manual":
-                found += _inside(vm, plan, seats)
+            found += _inside(vm, plan, seats)
             if bends and sharing:
                 for core in {core for core, _ in seats}:
                     users.setdefault(core, []).append(vm.name)
@@ -63,7 +62,7 @@ def _inside(vm: Vm, plan: VmPlan, seats: _Seats) -> Iterator[Diagnostic]:
     width = plan.topology.threads
     pairs = {(core, vcpu // width) for core, vcpu in seats}
     cores, guests = map(set, zip(*pairs, strict=True)) if pairs else ((), ())
-    if len(cores) < len(pairs):
+    if len(cores) < len(pairs) and vm.pin.strategy != "manual":  # of which KV512 tells
         yield from _shared_siblings(vm, width, seats)
     if len(guests) < len(pairs):
         yield from _split_cores(vm, width, pairs)
@@ -91,12 +90,14 @@ def _shared_siblings(vm: Vm, width: int, seats: _Seats) -> Iterator[Diagnostic]:
 def _split_cores(vm: Vm, width: int, pairs: set[tuple[int, int]]) -> Iterator[Diagnostic]:
     homes = Counter(guest for _, guest in pairs)
     apart = [str(guest) for guest, cores in sorted(homes.items()) if cores > 1]
+    by_hand = vm.pin.strategy == "manual"
+    other = "pin them to siblings" if by_hand else "use `threads: require` to refuse"
     yield warning(
         "KV505",
         f"guest cores {', '.join(apart)} of {vm.name} show {width} threads that are "
         "no siblings on the host",
         vm.place.at("cpu", "topology"),
-        hint="leave topology out, or use `threads: require` to refuse instead",
+        hint=f"leave topology out, or {other} instead",
     )
 
 

@@ -154,6 +154,22 @@ def test_require_without_siblings_is_refused() -> None:
     assert codes(outcome) == ["KV512"]
 
 
+@pytest.mark.parametrize(
+    ("threads", "code", "severity"),
+    [
+        ("prefer", "KV505", Severity.WARNING),
+        ("isolate", "KV505", Severity.WARNING),
+        ("require", "KV512", Severity.ERROR),
+    ],
+)
+def test_guest_threads_on_different_cores_are_told(
+    threads: Any, code: str, severity: Severity
+) -> None:
+    vm = by_hand("a", "3", "4", "5", "6", threads=threads, topology=shape(cores=2, threads=2))
+    _, outcome = planned(HOST, vm)
+    assert [(d.code, d.severity) for d in outcome.diagnostics] == [(code, severity)]
+
+
 def test_a_topology_against_the_pins_is_said() -> None:
     vm = by_hand("a", "3", "11", topology=shape(cores=2))
     _, outcome = planned(HOST, vm)
