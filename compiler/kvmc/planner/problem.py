@@ -152,6 +152,8 @@ class Solution(Struct, frozen=True, kw_only=True):
     final: State
     complete: bool
     """Whether every possibility was tried or ruled out: the answer is proven."""
+    alone: frozenset[str] = frozenset()
+    """VMs that do not fit even alone, which is proven of each whatever is not of the others."""
 
 
 def widened(problem: Problem, numbers: Sequence[int], found: Solution) -> Solution:

@@ -7,7 +7,8 @@ from random import Random
 
 import pytest
 
-from kvmc.planner.refusals.counting import _apart, too_many
+from kvmc.planner.matching import apart
+from kvmc.planner.refusals.counting import too_many
 from tests.support.fleets import host_of, machine
 
 
@@ -31,12 +32,12 @@ def test_everyone_has_a_choice_of_his_own_where_some_order_gives_one(seed: int) 
     choices = [rng.sample(range(5), rng.randint(1, 3)) for _ in range(count)]
     orders = permutations(range(5), count)
     can = any(all(c in mine for c, mine in zip(one, choices, strict=True)) for one in orders)
-    assert _apart(choices) == can
+    assert apart(choices) == can
 
 
 def test_a_chain_of_thousands_is_not_too_deep() -> None:
     """Each has the next one's choice as well; the last is given its only one at the end."""
     many = 5_000
     choices = [[n, n + 1] for n in range(many)]
-    assert _apart([*choices, [0]])
-    assert not _apart([*choices, [0], [many]])
+    assert apart([*choices, [0]])
+    assert not apart([*choices, [0], [many]])

@@ -13,6 +13,7 @@ from kvmc.cpuset import union
 from kvmc.planner.candidates import dedicable
 from kvmc.planner.claims import cores_of
 from kvmc.planner.demand import isolated_threads
+from kvmc.planner.matching import apart
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Sequence
@@ -124,7 +125,7 @@ def may_fit(demand: Demand, left: Left) -> bool:
             known[key] = _homes(demand, group, left)
         homes.append(known[key])
     bound = [nodes for group, nodes in zip(demand.groups, homes, strict=True) if group.bound]
-    return all(homes) and _apart(bound)
+    return all(homes) and apart(bound)
 
 
 def _homes(demand: Demand, group: Group, left: Left) -> list[Hashable]:
@@ -184,32 +185,3 @@ def _pages(demand: Demand, state: State) -> bool:
             count = group.memory_kib // group.page_kib
             wanted[group.page_kib] = wanted.get(group.page_kib, 0) + count
     return all(count <= state.pool.get(size, 0) for size, count in wanted.items())
-
-
-def _apart(choices: Sequence[Sequence[Hashable]]) -> bool:
-    """Whether everyone can have a choice of its own (P. Hall, 1935), by augmenting paths."""
-    owner: dict[Hashable, int] = {}
-    return all(_give(choices, number, owner) for number in range(len(choices)))
-
-
-def _give(choices: Sequence[Sequence[Hashable]], number: int, owner: dict[Hashable, int]) -> bool:
-    """Give one more its choice, along the shortest chain of others that take another one."""
-    wanted_by: dict[Hashable, int] = {}
-    had: dict[int, Hashable] = {}
-    queue = [number]
-    for asking in queue:
-        for choice in choices[asking]:
-            if choice in wanted_by:
-                continue
-            wanted_by[choice] = asking
-            if choice in owner:
-                had[owner[choice]] = choice
-                queue.append(owner[choice])
-                continue
-            free, taker = choice, asking
-            owner[free] = taker
-            while taker in had:
-                free = had[taker]
-                taker = owner[free] = wanted_by[free]
-            return True
-    return False

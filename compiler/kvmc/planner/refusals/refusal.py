@@ -50,7 +50,7 @@ def refuse(
     found = []
     for vm in missing:
         demand = demand_of(vm, host)
-        proven = solution.complete or bool(demand.obstacle)
+        proven = solution.complete or bool(demand.obstacle) or vm.name in solution.alone
         text = reason(demand, now)
         fixes = [f"{' and '.join(movers)} moved"] if movers else []
         fixes += _fixes(demand, beside)

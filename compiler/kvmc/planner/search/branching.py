@@ -67,7 +67,7 @@ class _Run(Struct):
             return
 
         def hopeless(shared: int, split: int, nodes: int) -> bool:
-            self._look()
+            self.look()
             if self.best is None:
                 return False
             rest = self.least[index + 1]
@@ -92,10 +92,12 @@ class _Run(Struct):
         left = self.fewer_than - cost.left_out
         return left <= 0 or left <= _too_many(self.wanted[index], state)
 
-    def _look(self) -> None:
+    def look(self, *_price: int) -> bool:
+        """Count a look; no price is too high."""
         self.looks += 1
         if self.looks > _LOOKS * self.limit:
             raise _Exhausted
+        return False
 
     def _step(self) -> None:
         self.steps += 1
@@ -144,9 +146,15 @@ def search_exactly(problem: Problem) -> Solution:
 
 
 def _has_place(problem: Problem, index: int) -> bool:
-    """Whether a VM has a place on the host as it is; others only take places away."""
-    found = ways(problem, index, problem.start, lambda *_: False)
-    return next(iter(found), None) is not None
+    """Whether a VM has a place on the host as it is; others only take places away.
+
+    Where it takes as many looks as a search may have to tell, it counts as having one.
+    """
+    run = _Run(problem=problem, may_skip=False, limit=problem.budget)
+    try:
+        return next(iter(ways(problem, index, problem.start, run.look)), None) is not None
+    except _Exhausted:
+        return True
 
 
 def fewest_left_out(problem: Problem, known: int) -> tuple[list[int] | None, bool]:

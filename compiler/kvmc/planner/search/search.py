@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from kvmc.planner.problem import Cost, Solution, widened
+from kvmc.planner.search.alone import beyond_all
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from kvmc.planner.problem import Problem
 
 _FEW_VMS = 4
@@ -30,28 +32,39 @@ def search(problem: Problem) -> Solution:
     if not problem.demands:
         final = problem.start  # all stay where they are: a build that changes nothing ends here
         return Solution(placements=(), order=(), cost=Cost(), final=final, complete=True)
-    if not any(map(partial(_may_hold, problem), range(len(problem.demands)))):
+    beyond = beyond_all(problem)
+    if not beyond:
+        return _among(problem)
+    if len(beyond) == len(problem.demands):
         from kvmc.planner.search.outcome import solution_of
 
-        return solution_of(problem, None, complete=True)
+        return _without(problem, beyond, solution_of(problem.only(()), None, complete=True))
+    return _without(problem, beyond, _among(_others(problem, beyond)))
+
+
+def _among(problem: Problem) -> Solution:
+    """Return the best plan for VMs that counting does not rule out."""
     found = _search(problem)
     if found.complete:
         return found
     left = [n for n, placement in enumerate(found.placements) if placement is None]
-    hopeless = {n for n in left if _is_hopeless(problem, n)}
+    hopeless = [n for n in left if _is_hopeless(problem, n)]
     if not hopeless:
         return found
-    kept = [n for n in range(len(problem.demands)) if n not in hopeless]
-    rest = _search(problem.only(kept))
+    rest = _search(_others(problem, hopeless))
     complete = rest.complete or None not in rest.placements
-    return replace(widened(problem, kept, rest), complete=complete)
+    return _without(problem, hopeless, replace(rest, complete=complete))
 
 
-def _may_hold(problem: Problem, number: int) -> bool:
-    """Whether all cores together have as many free threads as a VM asks for."""
-    view = problem.view[number]
-    free = sum([n * c.free[view].bit_count() for c, n in problem.start.cores.items()])
-    return problem.demands[number].threads_needed <= free
+def _others(problem: Problem, numbers: Sequence[int]) -> Problem:
+    return problem.only([n for n in range(len(problem.demands)) if n not in numbers])
+
+
+def _without(problem: Problem, numbers: Sequence[int], rest: Solution) -> Solution:
+    """Return the plan of the others as one for all; those of `numbers` do not fit even alone."""
+    kept = [n for n in range(len(problem.demands)) if n not in numbers]
+    names = {problem.demands[n].vm.name for n in numbers}
+    return replace(widened(problem, kept, rest), alone=rest.alone | names)
 
 
 def _is_hopeless(problem: Problem, number: int) -> bool:
