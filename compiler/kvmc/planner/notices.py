@@ -90,12 +90,14 @@ def _shared_siblings(vm: Vm, width: int, seats: _Seats) -> Iterator[Diagnostic]:
 def _split_cores(vm: Vm, width: int, pairs: set[tuple[int, int]]) -> Iterator[Diagnostic]:
     homes = Counter(guest for _, guest in pairs)
     apart = [str(guest) for guest, cores in sorted(homes.items()) if cores > 1]
+    which = f"guest cores {', '.join(apart)} of {vm.name} show"
+    if len(apart) == 1:
+        which = f"guest core {apart[0]} of {vm.name} shows"
     by_hand = vm.pin.strategy == "manual"
     other = "pin them to siblings" if by_hand else "use `threads: require` to refuse"
     yield warning(
         "KV505",
-        f"guest cores {', '.join(apart)} of {vm.name} show {width} threads that are "
-        "no siblings on the host",
+        f"{which} {width} threads that are no siblings on the host",
         vm.place.at("cpu", "topology"),
         hint=f"leave topology out, or {other} instead",
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from kvmc.cpuset import CpuSet
+from kvmc.planner.demand import demands_of
+from kvmc.planner.search.tucked import tucked
 from tests.property.hosts import GIB, synthetic
 from tests.unit.planner.fleet import cpus, machine, numa, only, planned, used
 
@@ -49,3 +51,9 @@ def test_two_vms_never_meet_for_it() -> None:
 def test_one_more_than_there_are_threads_is_refused() -> None:
     plan, _ = planned(HOST, machine("a", 30, emulator="isolate"))
     assert [u.name for u in plan.unplaced] == ["a"]
+
+
+def test_a_vm_without_any_candidate_has_no_sibling_to_spare() -> None:
+    vm = machine("a", 4, kind="efficiency", emulator="isolate")
+    demands = demands_of([vm], HOST)
+    assert tucked(demands, HOST) == demands

@@ -29,7 +29,11 @@ def tucked(demands: Sequence[Demand], host: Host) -> list[Demand]:
     """
     if host.policy.core_sharing == "allow":
         return list(demands)
-    return [_tuck(d, host) if d.extra and d.prefers and d.vm.dedicated else d for d in demands]
+    return [_tuck(d, host) if _may_tuck(d) else d for d in demands]
+
+
+def _may_tuck(demand: Demand) -> bool:
+    return demand.extra > 0 and demand.prefers and bool(demand.vm.dedicated and demand.cpus)
 
 
 def _tuck(demand: Demand, host: Host) -> Demand:
