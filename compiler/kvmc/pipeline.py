@@ -118,6 +118,8 @@ class _Task(Struct, frozen=True, kw_only=True):
     host: Host | None
     lock: Lock | None
     held: tuple[Held, ...]
+    former: tuple[Held, ...] = ()
+    """What the lock held of VMs that --replan freed."""
 
 
 def _task(
@@ -127,7 +129,9 @@ def _task(
     held = list(lock.held) if lock else []
     if wishes.whole:
         held = [line for line in held if line.name in vms]
+    former: list[Held] = []
     if wishes.replan:
+        former = [line for line in held if line.name in vms]
         held = [line for line in held if line.name not in vms]
     if lock is not None and host is not None and (held or not wishes.replan):
         from kvmc.planner.locking.checks import check_lock
@@ -143,7 +147,9 @@ def _task(
         if clash:
             return Outcome(None, clash)
     mine = lock if lock is not None and host is not None and lock.host == host.name else None
-    return Outcome(_Task(vms=vms, host=host, lock=mine, held=(*held, *domains)))
+    return Outcome(
+        _Task(vms=vms, host=host, lock=mine, held=(*held, *domains), former=tuple(former))
+    )
 
 
 def _planned(tasks: Sequence[_Task], tell: Tell) -> list[Outcome[HostPlan]]:
@@ -163,7 +169,7 @@ def _plan_one(task: _Task) -> Outcome[HostPlan]:
     """Return a host's plan without the host, which would be the most of what a fork sends."""
     from kvmc.planner.plan import plan_host
 
-    found = plan_host(tuple(task.vms.values()), task.host, task.held)
+    found = plan_host(tuple(task.vms.values()), task.host, task.held, task.former)
     return Outcome(found.value and replace(found.value, host=None), found.diagnostics)
 
 

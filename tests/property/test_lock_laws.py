@@ -173,6 +173,24 @@ def test_a_line_says_all_that_keeps_a_vm_where_it_is(seed: int) -> None:
 
 
 @each_seed
+def test_of_a_plan_made_anew_as_many_stay_as_places_that_are_as_good_allow(seed: int) -> None:
+    one = case(seed)
+    found, lock = locked(one.vms, one.host)
+    everyone = [vm for vm in one.vms if vm.name in places(found)]
+    rng = Random(seed)  # noqa: S311 - a test
+    names = [vm.name for vm in everyone]
+    former = [replace(line, name=rng.choice(names)) for line in lock.held]
+    after = plan_host(everyone, one.host, (), former).value
+    assert after is not None
+    assert violations(after, everyone, one.host) == [], told(one.host, one.vms)
+    same = plan_host(everyone, one.host, (), lock.held).value
+    assert same is not None
+    assert {p.name: p.vcpus for p in same.vms} == {
+        p.name: p.vcpus for p in plan(everyone, one.host).vms
+    }
+
+
+@each_seed
 def test_a_line_edited_by_hand_is_refused_or_does_no_harm(seed: int) -> None:
     one = case(seed)
     found, lock = locked(one.vms, one.host)

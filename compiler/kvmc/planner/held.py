@@ -58,6 +58,12 @@ class Held(Struct, frozen=True, kw_only=True):
             floating=from_mask(floating | self.listed.mask),
         )
 
+    @property
+    def where(self) -> tuple[object, ...]:
+        """What is compared to tell whether a VM has moved: CPUs, and nodes by cell."""
+        nodes = tuple((b.cell, b.node) for b in self.bookings)
+        return self.cpus, self.isolated, self.listed, nodes
+
     def _masks(self) -> tuple[int, int]:
         """Return the CPUs that are its alone, and those that a pin to several names."""
         own = CpuSet(self.isolated).mask if self.isolated else 0

@@ -14,6 +14,7 @@ from kvmc.planner.claims import claim_of, names_cpus
 from kvmc.planner.demand import demands_of, isolated_threads
 from kvmc.planner.guest import threads_shown
 from kvmc.planner.held import demand_fingerprint, hold
+from kvmc.planner.locking.settled import settled
 from kvmc.planner.locking.staying import unchanged, with_renewed
 from kvmc.planner.manual import check_memory, check_numbers, check_share
 from kvmc.planner.memory import book_unbound
@@ -41,11 +42,17 @@ class UnsoundPlanError(AssertionError):
     """The independent checker found a breach in a finished plan: a bug in the planner."""
 
 
-def plan_host(vms: Sequence[Vm], host: Host | None, held: Sequence[Held] = ()) -> Outcome[HostPlan]:
+def plan_host(
+    vms: Sequence[Vm],
+    host: Host | None,
+    held: Sequence[Held] = (),
+    former: Sequence[Held] = (),
+) -> Outcome[HostPlan]:
     """Place all VMs of a host together; the order of `vms` does not matter.
 
     `held` is what the lock holds: VMs whose demand has not changed stay where they are, the others
-    where their CPUs still do, and lines of VMs that are not in `vms` keep others away. The value is
+    where their CPUs still do, and lines of VMs that are not in `vms` keep others away. `former` is
+    what it held of VMs that are free to move: of places as good they get their own. The value is
     always there and holds every VM that got a place; for each of the others there is an `Unplaced`
     and an error. `host` None is for VMs that need none. Raises UnsoundPlanError where the plan
     fails its own verification.
@@ -61,6 +68,8 @@ def plan_host(vms: Sequence[Vm], host: Host | None, held: Sequence[Held] = ()) -
         # A VM that has changed and could stay may be in the way: it is the one that may move.
         fleet = _fleet(ordered, host, held, same)
         plans, solution = _attempt(fleet)
+    if former:
+        plans = settled(plans, {vm.name: vm for vm in ordered}, former)
     placed = [(vm, plans[vm.name]) for vm in ordered if vm.name in plans]
     _verify(host, placed)
     missing = [vm for vm in fleet.sound if vm.name not in plans]

@@ -68,18 +68,13 @@ def relock(
         place=old.place if old else None,
     )
     both = [name for name in sorted(merged) if name in before]
-    moved = [n for n in both if _where(merged[n]) != _where(before[n])]
+    moved = [n for n in both if merged[n].where != before[n].where]
     return lock, Changes(
         new=tuple(sorted(merged.keys() - before.keys())),
         moved=tuple(moved),
         changed=tuple(n for n in both if n not in moved and merged[n] != before[n]),
         gone=tuple(sorted(before.keys() - merged.keys())),
     )
-
-
-def _where(held: Held) -> tuple[object, ...]:
-    nodes = tuple((b.cell, b.node) for b in held.bookings)
-    return held.cpus, held.isolated, held.listed, nodes
 
 
 def mark_moved(plan: HostPlan, changes: Changes) -> HostPlan:
