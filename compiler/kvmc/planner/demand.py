@@ -42,6 +42,11 @@ class Group(Struct, frozen=True, kw_only=True):
     memory_kib: int
     page_kib: int | None
 
+    @property
+    def in_cache(self) -> bool:
+        """Whether there is anything that `one_cache` is about."""
+        return self.one_cache and bool(self.dedicated)
+
 
 class Variant(Struct, frozen=True, kw_only=True):
     """A way to see the VM: how wide its guest cores are, and each group's cuts, best first."""

@@ -197,3 +197,17 @@ def test_cpu_ids_with_gaps_are_kept() -> None:
     renamed = tuple(replace(c, cpus=tuple(100 + 7 * cpu for cpu in c.cpus)) for c in host.cores)
     plan = only(replace(host, cores=renamed), machine("a", 4))
     assert used(plan) == CpuSet([100, 107, 114, 121])
+
+
+def test_a_cell_that_only_floats_is_in_no_cache_beside_others_that_are() -> None:
+    host = synthetic("node:2 l3:2 core:3 pu:2", shared=cpus("0,12"))
+    cells = numa("0-2", "3-5", mode="preferred")
+    vms = [
+        machine("a", 6, strategy="mixed", vcpus=cpus("0-2"), l3="require", **cells),
+        machine("b", 3, numa="require", memory_kib=GIB),
+        machine("c", 3, l3="require"),
+        machine("d", 5, numa="require", memory_kib=GIB),
+        machine("e", 3, l3="require"),
+    ]
+    plan, _ = planned(host, *vms)
+    assert {"a", "b"} <= {vm.name for vm in plan.vms}

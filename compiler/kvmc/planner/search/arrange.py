@@ -96,8 +96,8 @@ def arrange(request: Request, sizing: Callable[[Piece], Piece], *, lean: bool) -
 
 def _bind(request: Request, board: Board, bound: Sequence[Piece]) -> bool:
     """Set down what a rule binds."""
-    first = [p for p in bound if p.cached and p.lean[0].units]
-    rest = [p for p in bound if not (p.cached and p.lean[0].units)]
+    first = [p for p in bound if p.cached]
+    rest = [p for p in bound if not p.cached]
     if not pack(board, [*first, *rest]):
         return True
     _clear(board, bound)

@@ -40,7 +40,7 @@ class Piece(Struct, frozen=True):
     bound: bool
     """Whether a rule keeps it, with its memory, on one node."""
     cached: bool
-    """Whether a rule keeps it within one level 3 cache."""
+    """Whether a rule keeps it, and it takes any cores, within one level 3 cache."""
     lean: tuple[Choice, ...]
     """The choices that no other beats; () where no core type will do."""
     best: Choice
@@ -85,7 +85,7 @@ def orders_of(problem: Problem, supply: Supply) -> list[Order]:
             shape = known[key] = choices, _crowded(demand, choices)
         choices, crowded = shape
         pieces = [
-            Piece(index, n, g.bound, g.one_cache, lean, best, takes(supply, g), ladder)
+            Piece(index, n, g.bound, g.in_cache, lean, best, takes(supply, g), ladder)
             for n, (g, (lean, best, ladder)) in enumerate(zip(groups, choices, strict=True))
         ]
         widths, extra = _extra(supply, demand, view) if demand.extra else ((), nothing)
