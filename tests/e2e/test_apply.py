@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from kvmc.commands import session
+from kvmc.host.cgroups import groups_of
 from tests.support.applying import CPUS, Lab, pins, wanted
 
 if TYPE_CHECKING:
@@ -139,6 +140,34 @@ def test_a_pin_by_hand_is_found_and_repaired(lab: Lab) -> None:
     assert _affinities(lab.name())["CPU 0/TCG"] == CPUS[0]
 
 
+def test_shares_that_a_service_manager_took_back_are_found_and_repaired(lab: Lab) -> None:
+    _paused(lab, tune={"shares": 2048, "quota": 50000})
+    shares, fresh = _shares(lab.name())
+    if shares.read_text("ascii").strip() != "2048":
+        pytest.skip(f"libvirt has no shares in {shares}")
+    before = lab.live()
+    shares.write_text(fresh, "ascii")
+    assert lab.live() == before  # libvirt itself does not see it
+    code, said = lab.inside("diff", "vms")
+    assert code == 3
+    assert re.search(rf"cputune/shares +2048 +2048 +2048 +{fresh} \* +live", said)
+    assert "drift[KV743]" in lab.inside("verify", "vms")[1]
+    assert "scheduler cpu_shares 2048" in lab.apply()
+    assert shares.read_text("ascii").strip() == "2048"
+    assert lab.apply().endswith("nothing to do\n")
+
+
+def _shares(name: str) -> tuple[Path, str]:
+    """Return the file with a domain's shares, and what a fresh cgroup has there."""
+    pid = Path(f"/run/libvirt/qemu/{name}.pid").read_text("ascii").strip()
+    groups = groups_of(Path(f"/proc/{pid}/cgroup").read_text("ascii"), "cpu")
+    version = min(groups)
+    group = groups[version].strip("/").removesuffix("/emulator")
+    if version == 1:
+        return Path("/sys/fs/cgroup/cpu") / group / "cpu.shares", "1024"
+    return Path("/sys/fs/cgroup") / group / "cpu.weight", "100"
+
+
 def test_pins_that_are_no_longer_asked_for_go(lab: Lab) -> None:
     _paused(lab)
     lab.spec(pin={"strategy": "none"})
@@ -206,6 +235,20 @@ def test_a_managed_save_image_is_warned_about(lab: Lab) -> None:
 
 
 @pytest.mark.slow
+def test_a_transient_guest_that_an_apply_was_killed_at_is_finished(lab: Lab) -> None:
+    _paused(lab)
+    lab.domain().undefine()
+    lab.spec(on=(1, 0, 1))
+    terminal = Terminal(lab, "apply", "--yes", "--try", "60", "vms")
+    terminal.until("to keep it")
+    terminal.process.kill()
+    terminal.code()
+    said = lab.inside("apply", "--yes", "vms")[1]
+    assert re.search(r"KV705.*was taken back: \S+-a: is transient.*vcpupin 0", said)
+    assert pins(lab.live()) == wanted((1, 0, 1))
+    assert not lab.domain().isPersistent()
+
+
 def test_undeclared_domains_are_not_touched(lab: Lab) -> None:
     _paused(lab, "b")
     (lab.folder / "vms" / "b.yaml").unlink()
@@ -264,6 +307,8 @@ class Terminal:
             stdout=theirs,
             stderr=theirs,
             start_new_session=True,
+            # under nohup a hangup would be ignored
+            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # noqa: PLW1509
         )
         os.close(theirs)
         self.said = ""
@@ -412,3 +457,13 @@ def test_a_start_from_a_managed_save_image_needs_a_second_apply(lab: Lab) -> Non
     assert pins(lab.live()) == wanted((1, 0))
     assert "<shares>2048</shares>" in lab.live()
     assert lab.apply("--start").endswith("nothing to do\n")
+
+
+def test_what_could_not_be_compared_is_not_said_to_be_right(lab: Lab) -> None:
+    xml = FOREIGN.format(name=lab.name())
+    xml = xml.replace("cache='none'", "iothread='1'")
+    lab.connection.defineXML(xml.replace("<os>", "<iothreads>1</iothreads><os>"))
+    lab.spec()
+    for command in (("diff",), ("apply", "--dry-run")):
+        code, said = lab.inside(*command, "vms")
+        assert (code, "error[KV606]" in said, "nothing" in said) == (1, True, False)

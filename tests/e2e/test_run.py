@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kvmc.runtime import cgroupfs, limits
+from kvmc.runtime import cgroupfs, guests, limits
 from tests.support.guest import (
     CMDLINE,
     READY,
@@ -384,3 +384,34 @@ def test_cgroups_of_version_2_in_a_guest_that_has_them(tmp_path: Path) -> None:
     assert denied.startswith(f"{unset}/scope/kvmc-")
     assert denied.count("permission denied") == 2
     assert bare.startswith(f"{unset}/scope: it has no cpu controller; ")
+
+
+@pytest.mark.parametrize(("paused", "ends"), [(True, True), (False, False)])
+def test_a_qemu_whose_kvmc_was_killed_before_its_guest_ran_is_ended(
+    paused: bool,
+    ends: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    qemu = shutil.which("qemu-system-x86_64")
+    if qemu is None:
+        pytest.skip("there is no QEMU")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    folder = guests.folder_for("web")
+    folder.mkdir(parents=True)
+    words = ["-M", "none", "-display", "none", "-qmp", f"unix:{folder}/qmp,server=on,wait=off"]
+    left = subprocess.Popen([qemu, *words, *(["-S"] if paused else [])])
+    try:
+        end = time.monotonic() + 30
+        while not (folder / "qmp").exists() and time.monotonic() < end:
+            time.sleep(0.05)
+        with guests.place_for("web", folder):
+            pass
+        assert not (folder / "qmp").exists()
+        if ends:
+            assert left.wait(30) == 0
+        else:
+            assert left.poll() is None
+    finally:
+        left.kill()
+        left.wait()

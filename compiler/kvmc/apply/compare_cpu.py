@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kvmc.apply.compare_xml import attribute, cpus, every, first, natural, size
+from kvmc.apply.compare_xml import attribute, ceiling, cpus, every, first, natural, size
 from kvmc.spec.model import Topology
 from kvmc.words import many
 
@@ -18,13 +18,16 @@ _LOCAL, _REMOTE = 10, 20
 
 
 def cpu_facts(domain: Element) -> dict[str, str]:
-    """Return path -> value for <cpu> and <features>; what libvirt fills in by itself is absent."""
+    """Return path -> value for <cpu> and <features>; what libvirt fills in by itself is absent.
+
+    A domain without a <topology> has a socket for each vCPU: that is what QEMU gets then
+    (qemuBuildSmpCommandLine).
+    """
     cpu = first(domain, "cpu")
     facts = {} if cpu is None else _model(cpu) | _cells(cpu)
     topology = first(cpu, "topology")
-    if topology is not None:
-        facts["cpu/topology"] = topology_words(_topology(topology))
-    return facts | _features(domain)
+    given = Topology(sockets=ceiling(domain)) if topology is None else _topology(topology)
+    return facts | {"cpu/topology": topology_words(given)} | _features(domain)
 
 
 def topology_words(given: Topology) -> str:

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kvmc.apply.compare_threads import DEFAULT_PERIOD
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from kvmc.apply.model import Thread
+
+_PARAMETERS = {
+    "cpu_shares": "cputune/shares",
+    "vcpu_period": "cputune/period",
+    "vcpu_quota": "cputune/quota",
+}
 
 
 def kernel_facts(threads: Iterable[Thread]) -> dict[str, str]:
@@ -30,6 +38,22 @@ def kernel_facts(threads: Iterable[Thread]) -> dict[str, str]:
     if emulators:
         facts["emulatorpin"] = " and ".join(emulators)
     return facts
+
+
+def tune_facts(scheduler: Iterable[tuple[str, int]]) -> dict[str, str]:
+    """Return path -> value of what the cgroups have (Observed.scheduler)."""
+    return {_PARAMETERS[name]: str(value) for name, value in scheduler}
+
+
+def tune_differs(path: str, wanted: Mapping[str, str], kernel: Mapping[str, str]) -> bool:
+    """Whether a cgroup lost what was asked for: a service manager writes its own values there.
+
+    What nobody asked for is the service manager's, and a period counts only under a quota.
+    """
+    asked = wanted.get(path)
+    if path == "cputune/period":
+        asked = (asked or DEFAULT_PERIOD) if "cputune/quota" in wanted else None
+    return asked is not None and kernel.get(path, asked) != asked
 
 
 def scheduler_text(thread: Thread) -> str:

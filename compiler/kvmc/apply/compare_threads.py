@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kvmc.apply.compare_xml import attribute, cpus, every, first, natural
+from kvmc.apply.compare_xml import MAX_THREADS, attribute, ceiling, cpus, every, first, natural
 from kvmc.cpuset import CpuSet, CpuSetError
 
 if TYPE_CHECKING:
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 DEFAULT_PERIOD = "100000"
 """Microseconds: the kernel's, where a quota is set without a period."""
-_MAX_THREADS = 65536
 
 
 def thread_facts(domain: Element) -> dict[str, str]:
@@ -24,11 +23,11 @@ def thread_facts(domain: Element) -> dict[str, str]:
     so that is its pin; the same CPUs written in the one way or the other are no difference.
     """
     vcpu = first(domain, "vcpu")
-    ceiling = min(natural(vcpu.text) or 1, _MAX_THREADS) if vcpu else 1
+    most = ceiling(domain)
     default = cpus(attribute(vcpu, "cpuset"))
     facts = {
-        "vcpu/max": str(ceiling),
-        "vcpu/current": _current(domain, vcpu, ceiling),
+        "vcpu/max": str(most),
+        "vcpu/current": _current(domain, vcpu, most),
         "vcpu/placement": attribute(vcpu, "placement") or "static",
     }
     if default is not None:
@@ -37,16 +36,16 @@ def thread_facts(domain: Element) -> dict[str, str]:
     if threads:
         facts["iothreads"] = str(CpuSet(threads))
     facts |= _tune(domain) | _schedulers(domain)
-    return facts | _pins(domain, range(ceiling), threads, default)
+    return facts | _pins(domain, range(most), threads, default)
 
 
-def _current(domain: Element, vcpu: Element | None, ceiling: int) -> str:
+def _current(domain: Element, vcpu: Element | None, most: int) -> str:
     """Return the number of vCPUs at boot, with their ids where they are not the first ones."""
     listed = list(every(domain, "vcpus/vcpu"))
     if listed:
         on = CpuSet(natural(one.get("id")) or 0 for one in listed if one.get("enabled") == "yes")
         return str(len(on)) if on == CpuSet(range(len(on))) else f"{len(on)} (vCPUs {on})"
-    return str(natural(attribute(vcpu, "current")) or ceiling)
+    return str(natural(attribute(vcpu, "current")) or most)
 
 
 def iothread_ids(domain: Element) -> tuple[int, ...]:
@@ -56,7 +55,7 @@ def iothread_ids(domain: Element) -> tuple[int, ...]:
     """
     named = {natural(one.get("id")) or 0 for one in every(domain, "iothreadids/iothread")} - {0}
     group = first(domain, "iothreads")
-    count = min(natural(group.text) or 0, _MAX_THREADS) if group else 0
+    count = min(natural(group.text) or 0, MAX_THREADS) if group else 0
     free = (number for number in range(1, count + len(named) + 1) if number not in named)
     while len(named) < count:
         named.add(next(free))

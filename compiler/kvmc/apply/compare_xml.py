@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from kvmc.render.xmltree import Element
 
+MAX_THREADS = 65536
+"""More of a kind than any QEMU has; a number from elsewhere may be any."""
 _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5, "e": 6}
 _UNIT = re.compile(r"(?:(?P<bytes>b|bytes?)|(?P<power>[kmgtpe])(?P<kind>ib|b)?)\Z", re.IGNORECASE)
 
@@ -34,6 +36,12 @@ def every(element: Element, path: str) -> Iterator[Element]:
 def attribute(element: Element | None, name: str) -> str | None:
     """Return an attribute of an element that may not be there."""
     return None if element is None else element.get(name)
+
+
+def ceiling(domain: Element) -> int:
+    """Return how many vCPUs a domain can have: the text of <vcpu>, 1 where there is none."""
+    vcpu = first(domain, "vcpu")
+    return min(natural(vcpu.text) or 1, MAX_THREADS) if vcpu else 1
 
 
 def kib(number: str | None, unit: str | None) -> int | None:

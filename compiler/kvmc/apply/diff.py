@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from kvmc.apply.compare_facts import facts_of, in_order
-from kvmc.apply.compare_kernel import kernel_facts
+from kvmc.apply.compare_kernel import kernel_facts, tune_differs, tune_facts
 from kvmc.apply.compare_live import anywhere, label_of, same_default, same_live
 from kvmc.apply.model import Change, DomainDiff, Label
 from kvmc.cpuset import EMPTY, CpuSet
@@ -111,7 +112,7 @@ def _columns(job: Job, text: str, observed: Observed) -> Outcome[_Columns]:
             return Outcome(None, root.diagnostics)
         facts.append(facts_of(root.value, job.vm))
     wanted, inactive, live = facts
-    kernel = kernel_facts(observed.threads)
+    kernel = kernel_facts(observed.threads) | tune_facts(observed.scheduler)
     return Outcome(_Columns(wanted=wanted or {}, inactive=inactive, live=live, kernel=kernel))
 
 
@@ -144,7 +145,7 @@ def _change(path: str, columns: _Columns) -> Change:
         or same_live(path, columns.wanted, live)
         or (wanted is None and anywhere(path, live.get(path), columns.online))
     )
-    in_kernel = live is not None and _kernel_differs(path, wanted, columns.kernel)
+    in_kernel = live is not None and _kernel_differs(path, columns.wanted, columns.kernel)
     label = Label.NONE
     if live is not None and (in_live or in_kernel):
         label = label_of(path, columns.wanted, live)
@@ -161,8 +162,11 @@ def _change(path: str, columns: _Columns) -> Change:
     )
 
 
-def _kernel_differs(path: str, wanted: str | None, kernel: Mapping[str, str]) -> bool:
+def _kernel_differs(path: str, asked: Mapping[str, str], kernel: Mapping[str, str]) -> bool:
     """Whether the kernel does otherwise; without a pin any affinity will do."""
+    if path.startswith("cputune/"):
+        return tune_differs(path, asked, kernel)
+    wanted = asked.get(path)
     if path.startswith("vcpusched/"):
         thread_is_there = f"vcpupin/{path.partition('/')[2]}" in kernel
         return thread_is_there and kernel.get(path) != wanted
@@ -176,7 +180,7 @@ def _remarks(job: Job, observed: Observed) -> Iterator[Diagnostic]:
             f"{observed.name} has a managed save image, which brings back its own, older settings",
             job.vm.place.at("name"),
             hint=f"start it once to use the image up, or drop it: `virsh managedsave-remove "
-            f"{observed.name}`",
+            f"{shlex.quote(observed.name)}`",
         )
     if observed.inactive is None:
         yield note(

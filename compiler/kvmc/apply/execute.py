@@ -33,7 +33,7 @@ class Hypervisor(Protocol):
     """All that apply ever asks of libvirt. Every method raises HypervisorError."""
 
     def definition(self, name: str) -> str | None:
-        """Return a domain's inactive XML with its secrets; None: there is no such domain."""
+        """Return a domain's inactive XML with its secrets; None: there is no definition of it."""
 
     def define(self, xml: str) -> None:
         """Define a domain, new or over the one of the same name and UUID."""
@@ -109,7 +109,7 @@ class Executor:
             self._driver.start(work.name)
             said.append("started")
             self._tell(work.name, "started")
-        state = "new" if work.old is None else "changed" if said else "unchanged"
+        state = "new" if work.uuid is None else "changed" if said else "unchanged"
         return Done(name=work.name, state=state, said=tuple(said))
 
     def steps(self, work: Work) -> Iterator[Step]:
@@ -187,8 +187,7 @@ def _back(work: Work, driver: Hypervisor, ours: Callable[[Work, str], bool], *, 
 def _definition_back(work: Work, driver: Hypervisor, ours: Callable[[Work, str], bool]) -> Done:
     now = driver.definition(work.name)
     if work.old is None:
-        said = "stays defined: kvmc undefines nothing" if now else "was not defined"
-        return Done(name=work.name, state="kept" if now else "unchanged", said=(said,))
+        return _without_old(work, now)
     if now == work.old or work.new is None:
         return Done(name=work.name, state="unchanged", said=("has its old definition",))
     if now is None or not ours(work, now):
@@ -196,6 +195,15 @@ def _definition_back(work: Work, driver: Hypervisor, ours: Callable[[Work, str],
         return Done(name=work.name, state="left alone", said=(what,))
     driver.define(work.old)
     return Done(name=work.name, state="restored", said=("has its old definition again",))
+
+
+def _without_old(work: Work, now: str | None) -> Done:
+    """Say what becomes of a domain that had no definition: a new one, or a transient one."""
+    if work.uuid is not None:
+        said = "is transient: it has no definition to put back"
+        return Done(name=work.name, state="unchanged", said=(said,))
+    said = "stays defined: kvmc undefines nothing" if now else "was not defined"
+    return Done(name=work.name, state="kept" if now else "unchanged", said=(said,))
 
 
 def _live_back(work: Work, before: Live, driver: Hypervisor) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +14,37 @@ _ASKING = (signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
+def endable() -> Iterator[None]:
+    """Let Ctrl-C end kvmc at once while libvirt is only asked.
+
+    libvirt's own waiting, for a libvirtd that hangs or a host that is gone, never comes back to
+    Python, whose handler would wait with it. Where somebody else handles Ctrl-C, as an apply
+    does, that stays.
+    """
+    mine = threading.current_thread() is threading.main_thread()
+    if not mine or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+    before = {signal.SIGINT: signal.signal(signal.SIGINT, signal.SIG_DFL)}
+    try:
+        yield
+    finally:
+        _restore(before)
+
+
+@contextmanager
 def stoppable() -> Iterator[None]:
-    """Make SIGTERM and SIGHUP (the terminal is gone) what Ctrl-C is: KeyboardInterrupt."""
+    """Make SIGTERM and SIGHUP (the terminal is gone) what Ctrl-C is: KeyboardInterrupt.
+
+    A signal that is ignored (nohup, a shell's background) stays so.
+    """
 
     def stop(number: int, _frame: object) -> None:
         raise KeyboardInterrupt(signal.Signals(number).name)
 
-    before = {number: signal.signal(number, stop) for number in _ASKING}
+    asking = dict.fromkeys(_ASKING, stop) | {signal.SIGINT: _interrupt}
+    heard = [n for n in asking if signal.getsignal(n) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, asking[number]) for number in heard}
     try:
         yield
     finally:
@@ -34,6 +59,11 @@ def unstoppable() -> Iterator[None]:
         yield
     finally:
         _restore(before)
+
+
+def _interrupt(_number: int, _frame: object) -> None:
+    """Do what Ctrl-C does, as a handler of an apply's own."""
+    raise KeyboardInterrupt
 
 
 def _restore(before: dict[signal.Signals, Any]) -> None:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
+from kvmc.apply.interrupt import endable
 from kvmc.apply.model import HostIdentity, HypervisorError, Observed
 from kvmc.cpuset import CpuSet
 
@@ -24,6 +25,8 @@ _STATES: tuple[State, ...] = (
     "unknown", "running", "blocked", "paused", "shutting down", "shut off", "crashed", "suspended",
 )  # fmt: skip
 """virDomainState, by number."""
+
+_SCHEDULER = ("cpu_shares", "vcpu_period", "vcpu_quota")
 
 _LOCAL = ("qemu", "qemu+unix")
 
@@ -71,7 +74,8 @@ class Reader:
     def words(self, doing: str) -> Iterator[None]:
         """Turn libvirt's error into a HypervisorError that says what was being done."""
         try:
-            yield
+            with endable():
+                yield
         except self._libvirt.libvirtError as refused:
             raise HypervisorError(f"{doing}: {refused}") from refused
 
@@ -127,7 +131,8 @@ class Reader:
     def observe(self, domain: _Domain) -> Observed | None:
         """Return what libvirt tells of a virDomain; None where it vanished meanwhile."""
         try:
-            return self._observe(domain)
+            with endable():
+                return self._observe(domain)
         except self._libvirt.libvirtError as refused:
             if refused.get_error_code() == self._libvirt.VIR_ERR_NO_DOMAIN:
                 return None
@@ -144,6 +149,7 @@ class Reader:
             state=_STATES[state] if 0 <= state < len(_STATES) else "unknown",
             inactive=str(domain.XMLDesc(inactive)) if persistent else None,
             live=self._live(domain) if active else None,
+            scheduler=tuple(sorted(self._scheduler(domain).items())) if active else (),
             managed_save=persistent and self._saved(domain),
         )
 
@@ -151,6 +157,25 @@ class Reader:
         """Return the live XML; None where the guest ended since it was asked for its state."""
         text = str(domain.XMLDesc(0))
         return text if domain.isActive() else None
+
+    def _scheduler(self, domain: _Domain) -> dict[str, int]:
+        """Return shares, period and quota as they stand in the cgroups of a running guest.
+
+        Nothing on a host without a cpu controller, and of a guest that ended meanwhile.
+        """
+        try:
+            found = domain.schedulerParametersFlags(self._libvirt.VIR_DOMAIN_AFFECT_LIVE)
+        except self._libvirt.libvirtError:
+            if not self._alive():
+                raise
+            return {}
+        return {name: int(found[name]) for name in _SCHEDULER if name in found}
+
+    def _alive(self) -> bool:
+        try:
+            return bool(self.connection.isAlive()) and bool(self.connection.getLibVersion())
+        except self._libvirt.libvirtError:
+            return False
 
     def _saved(self, domain: _Domain) -> bool:
         try:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
+from kvmc.apply.interrupt import endable
 from kvmc.apply.libvirt_driver import Reader
 from kvmc.apply.live import live_of
 from kvmc.apply.model import HypervisorError
@@ -27,7 +28,6 @@ Domain: TypeAlias = Any
 
 RECONNECT_SECONDS = 30
 _PAUSE_SECONDS = 0.25
-_SCHEDULER = ("cpu_shares", "vcpu_period", "vcpu_quota")
 
 
 class Writer(Reader):
@@ -46,14 +46,16 @@ class Writer(Reader):
         return self._call("cannot ask for the host's CPUs", self._online)
 
     def definition(self, name: str) -> str | None:
-        """Return a domain's inactive XML with its secrets; None: there is no such domain."""
+        """Return a domain's inactive XML with its secrets.
+
+        None: there is no such domain, or it is transient and has no definition.
+        """
         flags = self._libvirt.VIR_DOMAIN_XML_INACTIVE | self._libvirt.VIR_DOMAIN_XML_SECURE
 
-        def read() -> str | None:
-            domain = self._find(name)
-            return None if domain is None else str(domain.XMLDesc(flags))
+        def read(domain: Domain) -> str | None:
+            return str(domain.XMLDesc(flags)) if domain.isPersistent() else None
 
-        return self._call(f"cannot read {name}", read)
+        return self._call(f"cannot read {name}", lambda: self._of(name, read))
 
     def define(self, xml: str) -> None:
         """Define a domain, new or over the one of the same name and UUID."""
@@ -62,14 +64,13 @@ class Writer(Reader):
     def live(self, name: str) -> Live | None:
         """Return what a running domain has; None: it is not running, or there is none."""
 
-        def read() -> Live | None:
-            domain = self._find(name)
-            if domain is None or not domain.isActive():
+        def read(domain: Domain) -> Live | None:
+            text = self._live(domain) if domain.isActive() else None
+            if text is None:
                 return None
-            text = str(domain.XMLDesc(0))
             return live_of(text, self._online(), self._scheduler(domain))
 
-        return self._call(f"cannot read the running {name}", read)
+        return self._call(f"cannot read the running {name}", lambda: self._of(name, read))
 
     def run(self, name: str, step: Step) -> None:
         """Do one step on a running domain, and not on its definition."""
@@ -108,16 +109,6 @@ class Writer(Reader):
         present = int(self.connection.getCPUMap()[0])
         return tuple(cpu in wanted for cpu in range(max(present, *(cpu + 1 for cpu in wanted))))
 
-    def _scheduler(self, domain: Domain) -> dict[str, int]:
-        """Return shares, period and quota; nothing on a host without a cpu controller."""
-        try:
-            found = domain.schedulerParametersFlags(self._libvirt.VIR_DOMAIN_AFFECT_LIVE)
-        except self._libvirt.libvirtError:
-            if not self._alive():
-                raise
-            return {}
-        return {name: int(found[name]) for name in _SCHEDULER if name in found}
-
     def _known(self, name: str) -> Domain:
         domain = self._find(name)
         if domain is None:
@@ -125,8 +116,12 @@ class Writer(Reader):
         return domain
 
     def _find(self, name: str) -> Domain:
+        return self._of(name, lambda domain: domain)
+
+    def _of(self, name: str, read: Callable[[Domain], T | None]) -> T | None:
+        """Return what is read of a domain; None where there is none, or none any more."""
         try:
-            return self.connection.lookupByName(name)
+            return read(self.connection.lookupByName(name))
         except self._libvirt.libvirtError as refused:
             if refused.get_error_code() == self._libvirt.VIR_ERR_NO_DOMAIN:
                 return None
@@ -134,19 +129,14 @@ class Writer(Reader):
 
     def _call(self, doing: str, action: Callable[[], T]) -> T:
         try:
-            return action()
+            with endable():
+                return action()
         except self._libvirt.libvirtError as refused:
             if self._alive():
                 raise HypervisorError(f"{doing}: {refused}") from refused
         self._reconnect(doing)
         with self.words(doing):
             return action()
-
-    def _alive(self) -> bool:
-        try:
-            return bool(self.connection.isAlive()) and bool(self.connection.getLibVersion())
-        except self._libvirt.libvirtError:
-            return False
 
     def _reconnect(self, doing: str) -> None:
         """Open the connection again; libvirtd needs a moment when it is restarted."""

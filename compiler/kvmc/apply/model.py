@@ -63,6 +63,10 @@ class Observed(Struct, frozen=True, kw_only=True):
     """
     live: str | None = None
     """The running guest's XML; None where it does not run."""
+    scheduler: tuple[tuple[str, int], ...] = ()
+    """What the guest's cgroups have, as libvirtd reads them there: cpu_shares (cgroup v2:
+    cpu.weight), vcpu_period and vcpu_quota of vCPU 0 (virDomainGetSchedulerParametersFlags).
+    Empty where it does not run, and where the host has no cpu controller."""
     managed_save: bool = False
     """Whether a saved image waits, which brings its own, older pins at the next start."""
     pid: int | None = None

@@ -78,4 +78,4 @@ def _finish(work: Work, executor: Executor, driver: Hypervisor) -> Done:
             said.append("was not started")
     except HypervisorError as reason:
         return Done(name=work.name, state="failed", said=(*said, str(reason)), problem=True)
-    return Done(name=work.name, state="changed", said=tuple(said))
+    return Done(name=work.name, state="changed", said=tuple(said) or ("nothing was left to do",))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kvmc.apply.journal import journal_file
+from kvmc.apply.lockfile import is_held
 from kvmc.apply.works import pins_of
 from kvmc.diagnostics import error, note
 
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from kvmc.apply.execute import Done
     from kvmc.apply.journal import Unfinished
     from kvmc.apply.model import DomainDiff
+    from kvmc.apply.steps import Work
     from kvmc.apply.transaction import Ended
     from kvmc.cpuset import CpuSet
     from kvmc.diagnostics import Diagnostic
@@ -36,10 +39,23 @@ def offline(jobs: Iterable[Job], online: CpuSet) -> tuple[Diagnostic, ...]:
     )
 
 
-def stale(before: Sequence[DomainDiff], after: Sequence[DomainDiff]) -> Diagnostic:
+def unfinished(folder: Path, uri: str) -> tuple[Diagnostic, ...]:
+    """Return what stands in the way of an apply now: another, or what one left."""
+    left = journal_file(folder)
+    if not left.exists():
+        return ()
+    holder = is_held(folder / "lock")
+    if holder:
+        text = f"{holder}, is at work on {uri}: what it does is not final yet"
+        return (note("KV702", text, hint="look again when it has ended"),)
+    text = f"an earlier apply did not come to its end ({left}); the next one ends it first"
+    return (note("KV705", text),)
+
+
+def stale(before: Sequence[DomainDiff | Work], after: Sequence[DomainDiff | Work]) -> Diagnostic:
     """Return KV701, with the names of what changed between two looks."""
-    old = {found.name: found for found in before}
-    changed = [found.name for found in after if old.get(found.name) != found]
+    old, new = ({(type(one), one.name): one for one in looked} for looked in (before, after))
+    changed = {key[1]: None for key in old | new if old.get(key) != new.get(key)}
     what = ", ".join(changed) or "the host's CPUs"
     text = f"changed since it was shown: {what}; nothing was done"
     return error("KV701", text, hint="run kvmc apply again, and look again")

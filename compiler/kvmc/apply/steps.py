@@ -85,7 +85,7 @@ class Work(Struct, frozen=True, kw_only=True):
     uuid: str | None
     """None: the domain is new."""
     old: str | None
-    """Its inactive XML with secrets, as libvirt printed it; None: the domain is new."""
+    """Its inactive XML with secrets, as libvirt printed it; None: it is new, or transient."""
     new: str | None
     """What to define; None: the definition stays."""
     live: Live | None = None

@@ -97,7 +97,7 @@ class Transaction(Struct, frozen=True, kw_only=True):
 
     def _differs(self, works: tuple[Work, ...]) -> tuple[str, ...]:
         """Look again after the way back: what is not as it was before."""
-        return tuple(text for work in works if work.old for text in self._differences(work))
+        return tuple(text for work in works if work.uuid for text in self._differences(work))
 
     def _differences(self, work: Work) -> list[str]:
         found = []

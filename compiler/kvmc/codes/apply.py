@@ -27,7 +27,7 @@ CODES: tuple[Code, ...] = (
         "Two applies on one host exclude each other. This one waited for half a minute for the "
         "other one, which the message names, and gave up. A lock belongs to a process and goes "
         "with it, so there are no stale locks: if it is held, someone is at work, perhaps at the "
-        "question of `kvmc apply` or in a `--try`.",
+        "question of `kvmc apply` or in a `--try`. `--dry-run` waits for nobody and only notes it.",
     ),
     Code(
         "KV703",

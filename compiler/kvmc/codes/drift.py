@@ -64,9 +64,10 @@ CODES: tuple[Code, ...] = (
         "KV743",
         "a thread may not run where libvirt says, or elsewhere",
         "The kernel's affinity of a vCPU, emulator or I/O thread is not what libvirt and the plan "
-        "say: `taskset`, another tool, or a service manager that rewrote cgroups "
-        "(`systemctl daemon-reload` has done so). libvirt does not notice. `kvmc apply` pins the "
-        "thread again. A scheduler class (`chrt`) libvirt sets at the start only.",
+        "say, or the shares, period and quota in the guest's cgroup are not: `taskset`, another "
+        "tool, or a service manager that rewrote cgroups (`systemctl daemon-reload` has done so). "
+        "libvirt does not notice. `kvmc apply` pins the thread again, and sets the cgroup. A "
+        "scheduler class (`chrt`) libvirt sets at the start only.",
     ),
     Code(
         "KV744",

@@ -34,7 +34,7 @@ def run(options: argparse.Namespace, view: View) -> Result:
         found,
         document=_document(uri, diffs),
         output=diff_xml(diffs) if options.xml else diff_text(diffs, view.style),
-        said=_said(differing, len(diffs)),
+        said=_said(differing, len(diffs)) if len(diffs) == len(jobs) or differing else "",
         differs=bool(differing),
     )
 

@@ -19,7 +19,7 @@ from kvmc.apply.transaction import Transaction
 from kvmc.apply.works import alike, does_something, work_of
 from kvmc.commands import inputs, locks, looking, placed
 from kvmc.commands.terminal import agreed, countdown, progress, say
-from kvmc.diagnostics import error, note
+from kvmc.diagnostics import error
 
 if TYPE_CHECKING:
     import argparse
@@ -48,6 +48,11 @@ class _Sight(Struct, frozen=True, kw_only=True):
     works: tuple[Work, ...]
     diagnostics: tuple[Diagnostic, ...] = ()
 
+    @property
+    def all(self) -> tuple[DomainDiff | Work, ...]:
+        """What was seen of every domain, and what is to be done to it."""
+        return (*self.diffs, *self.works)
+
 
 class Session:
     """One run on one host."""
@@ -67,12 +72,10 @@ class Session:
     def dry_run(self) -> Result:
         """Show; exit code 3 where something would change."""
         sight = self._look()
-        left = journal.journal_file(self._folder)
-        if left.exists():
-            text = f"an earlier apply did not come to its end ({left}); the next one ends it first"
-            self._found += (note("KV705", text),)
+        self._found += remarks.unfinished(self._folder, self._uri)
         differs = bool(sight.works)
-        said = "" if differs else "nothing to do\n"
+        compared = not any(d.is_error for d in sight.diagnostics)
+        said = "nothing to do\n" if compared and not differs else ""
         waits = () if differs else remarks.waiting(sight.diffs)
         shown = self._shown(sight)
         return self._result(sight, extra=waits, output=shown, said=said, differs=differs)
@@ -105,7 +108,7 @@ class Session:
             return self._result(sight, said="nothing was changed\n", differs=True)
         again = self._look()
         if replace(again, diagnostics=()) != replace(sight, diagnostics=()):
-            return self._result(sight, extra=(remarks.stale(sight.diffs, again.diffs),))
+            return self._result(sight, extra=(remarks.stale(sight.all, again.all),))
         return self._executed(sight)
 
     def _executed(self, sight: _Sight) -> Result:

@@ -71,13 +71,14 @@ def _diff_one(one: DomainDiff, style: Style) -> str:
 def _row(change: Change, one: DomainDiff) -> tuple[str, ...]:
     running = one.state not in (None, "shut off", "crashed")
     threads = change.path.startswith(("vcpupin", "iothreadpin", "emulatorpin", "vcpusched"))
+    told = threads or change.kernel is not None
     effect = "waits for the next boot" if change.pending else _effect(change)
     return (
         f"  {change.path}",
         printable(change.wanted or _NOTHING),
         _cell(change.inactive, differs=change.in_inactive) if one.inactive_xml is not None else "",
         _cell(change.live, differs=change.in_live) if running else "",
-        _cell(change.kernel, differs=change.in_kernel) if running and threads else "",
+        _cell(change.kernel, differs=change.in_kernel) if running and told else "",
         effect,
     )
 

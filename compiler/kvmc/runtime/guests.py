@@ -1,8 +1,9 @@
 """The guests that `kvmc run` started: one folder each, with its QMP socket, log and orders.
 
-Folders stand in $XDG_RUNTIME_DIR/kvmc, or in /run/kvmc where that variable is not set; both are
-looked through for a name. Both are in memory, so a reboot forgets them. A process is named by its
-pid and start time, so that a pid used again is never taken for the guest.
+Folders stand in $XDG_RUNTIME_DIR/kvmc, or in /run/kvmc where that variable is not set or, as the
+XDG Base Directory Specification has it, not absolute; both are looked through for a name. Both are
+in memory, so a reboot forgets them. A process is named by its pid and start time, so that a pid
+used again is never taken for the guest.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING
 from kvmc.diagnostics import Diagnostic, Outcome, error
 from kvmc.runtime.affinity import PROC
 from kvmc.runtime.confine import release
+from kvmc.runtime.orphan import end_orphan
 from kvmc.runtime.proc import parse_stat
 from kvmc.runtime.records import read
 from kvmc.runtime.trouble import Trouble
@@ -44,8 +46,8 @@ def _stem(name: str) -> str:
 
 def folders() -> tuple[Path, ...]:
     """Return where guests are registered; new ones go to the first."""
-    own = os.environ.get("XDG_RUNTIME_DIR")
-    return (*((Path(own) / "kvmc",) if own else ()), SYSTEM)
+    own = os.environ.get("XDG_RUNTIME_DIR", "")
+    return (*((Path(own) / "kvmc",) if own.startswith("/") else ()), SYSTEM)
 
 
 def folder_for(name: str) -> Path:
@@ -73,6 +75,7 @@ def place_for(name: str, folder: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as held:
             raise Trouble(error("KV767", f"{name} is being started by another kvmc")) from held
+        end_orphan(name, folder)
         running = find(name)
         if running.value is not None:
             hint = "stop it first, or give the new one another name"

@@ -154,7 +154,7 @@ class _Interrupts:
 def _interruptible() -> Iterator[_Interrupts]:
     """Make SIGTERM and SIGHUP end the start as Ctrl-C does, so that QEMU is not left behind."""
     interrupts = _Interrupts()
-    before = {number: signal.signal(number, interrupts) for number in STOPPING}
+    before = {number: signal.signal(number, interrupts) for number in _heard()}
     try:
         yield interrupts
     finally:
@@ -163,13 +163,20 @@ def _interruptible() -> Iterator[_Interrupts]:
 
 
 def forward_signals(started: Started) -> None:
-    """Pass SIGINT, SIGTERM and SIGHUP on to QEMU, which ends on each of them, from now on."""
+    """Pass SIGINT, SIGTERM and SIGHUP on to QEMU, which ends on each of them, from now on.
+
+    A signal that is ignored (nohup, a shell's background) ends neither.
+    """
 
     def forward(number: int, _frame: FrameType | None) -> None:
         started.process.send_signal(number)
 
-    for number in STOPPING:
+    for number in _heard():
         signal.signal(number, forward)
+
+
+def _heard() -> tuple[signal.Signals, ...]:
+    return tuple(n for n in STOPPING if signal.getsignal(n) is not signal.SIG_IGN)
 
 
 def wait(started: Started) -> tuple[int, str]:

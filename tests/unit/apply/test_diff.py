@@ -12,7 +12,17 @@ from msgspec.structs import replace
 from kvmc.apply.diff import diff, diff_all
 from kvmc.apply.model import Label
 from kvmc.cpuset import CpuSet
-from kvmc.spec.model import Cell, Cpu, Features, Machine, MemoryBacking, Numa, Scheduler, Tune
+from kvmc.spec.model import (
+    Cell,
+    Cpu,
+    Features,
+    Machine,
+    MemoryBacking,
+    Numa,
+    Scheduler,
+    Topology,
+    Tune,
+)
 from tests.support.jobs import GIB, job, jobs, vm
 from tests.support.observed import (
     defined,
@@ -106,6 +116,16 @@ def test_a_list_of_single_vcpus_is_no_difference_where_it_says_the_same() -> Non
     )
     text = defined(job).replace("<iothreads>", f"<vcpus>{ids}</vcpus><iothreads>")
     assert _diff(job, observed(text, started(text))).changes == ()
+
+
+def test_a_domain_without_a_topology_has_a_socket_for_each_vcpu() -> None:
+    threads = pinned()
+    sockets = replace(threads, plan=replace(threads.plan, topology=Topology(sockets=4)))
+    text, without = defined(sockets), re.compile("<topology [^>]*>")
+    assert without.search(text)
+    assert _diff(sockets, observed(without.sub("", text))).changes == ()
+    change = _only(threads, observed(without.sub("", defined(threads))))
+    assert (change.path, change.inactive) == ("cpu/topology", "4 sockets, 1 core, 1 thread")
 
 
 def test_a_running_guest_is_rounded_up_to_whole_mib() -> None:
@@ -375,3 +395,41 @@ def test_every_vm_is_compared_with_the_domain_of_its_name() -> None:
     found = diff_all((other, job), observation(running(job))).value
     assert found is not None
     assert [(d.name, d.new) for d in found] == [("other", True), ("web", False)]
+
+
+def _tuned(job: Job, **has: int) -> DomainDiff:
+    """Return the diff of a running guest whose live XML is right, and whose cgroups have this."""
+    return _diff(job, replace(running(job), scheduler=tuple(sorted(has.items()))))
+
+
+@pytest.mark.parametrize(
+    ("has", "lost"),
+    [
+        ({"cpu_shares": 2048, "vcpu_period": 50000, "vcpu_quota": 25000}, {}),
+        ({"cpu_shares": 1024, "vcpu_period": 50000, "vcpu_quota": 25000}, {"shares": "1024"}),
+        ({"cpu_shares": 2048, "vcpu_period": 100000, "vcpu_quota": 25000}, {"period": "100000"}),
+        # without a quota: -1 in version 1, and what libvirt makes of `max` in version 2
+        ({"vcpu_quota": -1}, {"quota": "-1"}),
+        ({"vcpu_quota": 18446744073709551}, {"quota": "18446744073709551"}),
+        ({}, {}),
+    ],
+)
+def test_shares_and_quota_that_a_cgroup_lost_are_live(
+    has: dict[str, int], lost: dict[str, str]
+) -> None:
+    found = _tuned(pinned(tune=Tune(shares=2048, period=50000, quota=25000)), **has).changes
+    assert {c.path: c.kernel for c in found} == {f"cputune/{k}": v for k, v in lost.items()}
+    assert all((c.in_inactive, c.in_live, c.in_kernel) == (False, False, True) for c in found)
+    assert {c.label for c in found} <= {Label.LIVE}
+
+
+def test_a_quota_counts_with_the_period_it_has_by_default() -> None:
+    tuned = pinned(tune=Tune(quota=25000))
+    assert _tuned(tuned, vcpu_period=100000, vcpu_quota=25000).changes == ()
+    (change,) = _tuned(tuned, vcpu_period=50000, vcpu_quota=25000).changes
+    assert (change.path, change.wanted, change.kernel) == ("cputune/period", None, "50000")
+
+
+def test_what_nobody_asked_a_cgroup_for_is_no_difference() -> None:
+    job = pinned(tune=Tune())
+    assert _tuned(job, cpu_shares=512, vcpu_period=50000, vcpu_quota=25000).changes == ()

@@ -236,3 +236,36 @@ def test_a_step_that_libvirt_took_and_forgot_is_a_failure(tmp_path: Path) -> Non
     journal = Journal.begin(tmp_path, "test:///", (work,))
     with pytest.raises(HypervisorError, match="libvirt took `vcpupin 0 4`"):
         Executor(fake, journal, lambda *_: None).forward((work,))
+
+
+def test_a_transient_domain_gets_its_live_values_back_and_no_definition() -> None:
+    fake = Fake({}, {"t": NEW_LIVE})
+    work = Work(name="t", uuid="t", old=None, new=None, live=LIVE, steps=STEPS[-1:])
+    (done,) = roll_back((work,), fake, lambda *_: False, live=True)
+    assert (done.state, done.said) == (
+        "unchanged",
+        ("is transient: it has no definition to put back", "vcpus 2 again"),
+    )
+
+
+def test_what_a_kill_left_of_a_transient_domain_is_finished(tmp_path: Path) -> None:
+    fake = Fake({}, {"t": LIVE})
+    work = Work(name="t", uuid="t", old=None, new=None, live=LIVE, steps=STEPS[:1])
+    journal = Journal.begin(tmp_path, "test:///", (work,))
+    journal.record(commit=True)
+    journal.close()
+    done = _recover(fake, tmp_path)
+    assert done is not None
+    assert done[0].said == (str(STEPS[0]),)
+    assert fake.running["t"].vcpupins[0] == (0, "4")
+
+
+def test_a_guest_that_ended_before_its_apply_was_ended_has_nothing_left(tmp_path: Path) -> None:
+    fake = Fake({"b": "x"}, {})
+    work = Work(name="b", uuid="b", old="x", new=None, live=LIVE, steps=STEPS)
+    journal = Journal.begin(tmp_path, "test:///", (work,))
+    journal.record(commit=True)
+    journal.close()
+    done = _recover(fake, tmp_path)
+    assert done is not None
+    assert done[0].said == ("nothing was left to do",)

@@ -129,3 +129,27 @@ def test_what_cannot_be_taken_back_keeps_the_journal(tmp_path: Path) -> None:
     left = journals.read(tmp_path)
     assert left is not None
     assert (left.fate, left.trial) == ("back", True)
+
+
+def test_a_transient_guest_is_looked_at_after_the_way_back(tmp_path: Path) -> None:
+    fake = Fake({}, {"web": LIVE})
+    step = Step(kind="vcpupin", target="0", value="4")
+    work = Work(name="web", uuid="u", old=None, new=None, live=LIVE, steps=(step,))
+    transaction = Transaction(
+        driver=fake,
+        folder=tmp_path,
+        uri="test:///",
+        alike=lambda *_: False,
+        tell=lambda *_: None,
+    )
+
+    def trial() -> Verdict:
+        fake.before = _refuse
+        return Verdict.EXPIRED
+
+    ended = transaction.run((work,), trial)
+    assert ended.differs == ("web: vCPU pins: 0:0 before, 0:4 now",)
+
+
+def _refuse(_call: str) -> NoReturn:
+    raise HypervisorError("no")

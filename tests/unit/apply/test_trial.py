@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kvmc.apply import lockfile, trial
-from kvmc.apply.interrupt import stoppable, unstoppable
+from kvmc.apply.interrupt import endable, stoppable, unstoppable
 from kvmc.apply.lockfile import BusyError
 from kvmc.apply.trial import Verdict
 
@@ -63,6 +63,7 @@ def test_ctrl_c_ends_it(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_asks_to_go_back_and_does_not_stop_the_way_back(number: signal.Signals) -> None:
+    heard = signal.signal(number, signal.SIG_DFL)
     before = signal.getsignal(number)
     with stoppable():
         with pytest.raises(KeyboardInterrupt, match=number.name):
@@ -71,6 +72,42 @@ def test_a_signal_asks_to_go_back_and_does_not_stop_the_way_back(number: signal.
             os.kill(os.getpid(), number)
             os.kill(os.getpid(), signal.SIGINT)
     assert signal.getsignal(number) is before
+    signal.signal(number, heard)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_signal_that_is_ignored_asks_for_nothing(number: signal.Signals) -> None:
+    before = signal.signal(number, signal.SIG_IGN)
+    try:
+        with stoppable():
+            os.kill(os.getpid(), number)
+        assert signal.getsignal(number) is signal.SIG_IGN
+    finally:
+        signal.signal(number, before)
+
+
+def test_ctrl_c_ends_what_only_asks_and_is_heard_by_an_apply() -> None:
+    code = (
+        "import os, signal; from kvmc.apply.interrupt import endable, stoppable\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "with stoppable():\n"
+        "  try:\n"
+        "    with endable(): os.kill(os.getpid(), signal.SIGINT)\n"
+        "  except KeyboardInterrupt: print('heard', flush=True)\n"
+        "with endable(): os.kill(os.getpid(), signal.SIGINT)\n"
+        "print('not reached')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout) == (-signal.SIGINT, "heard\n")
+
+
+def test_other_threads_leave_signals_alone() -> None:
+    thread = threading.Thread(target=endable().__enter__)
+    thread.start()
+    thread.join()
+    assert signal.getsignal(signal.SIGINT) is not signal.SIG_DFL
 
 
 def test_the_second_waits_and_is_told_for_whom(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from types import ModuleType
 from typing import Any
@@ -57,6 +58,47 @@ class Connection:
         self._daemon.defined.append(xml)
 
 
+class Domain:
+    def __init__(self, persistent: bool) -> None:
+        self._persistent = persistent
+
+    def isPersistent(self) -> int:  # noqa: N802
+        return int(self._persistent)
+
+    def XMLDesc(self, _flags: int) -> str:  # noqa: N802
+        return "<domain/>"
+
+
+class Vanishing(Domain):
+    """Is undefined, and ended, right after it was found."""
+
+    def isActive(self) -> int:  # noqa: N802
+        return 1
+
+    def XMLDesc(self, _flags: int) -> str:  # noqa: N802
+        raise _NoDomainError
+
+
+class _NoDomainError(_LibvirtError):
+    def get_error_code(self) -> int:
+        return 42
+
+
+class Ending(Vanishing):
+    """Ends while its XML is read, and stays defined."""
+
+    def __init__(self) -> None:
+        super().__init__(persistent=True)
+        self._active = 1
+
+    def isActive(self) -> int:  # noqa: N802
+        return self._active
+
+    def XMLDesc(self, _flags: int) -> str:  # noqa: N802
+        self._active = 0
+        return "<domain/>"
+
+
 @pytest.fixture
 def daemon(monkeypatch: pytest.MonkeyPatch) -> Daemon:
     made = Daemon()
@@ -64,6 +106,8 @@ def daemon(monkeypatch: pytest.MonkeyPatch) -> Daemon:
     module.libvirtError = _LibvirtError
     module.registerErrorHandler = lambda *_: None
     module.open = made.open
+    module.VIR_DOMAIN_XML_INACTIVE, module.VIR_DOMAIN_XML_SECURE = 2, 1
+    module.VIR_ERR_NO_DOMAIN = 42
     monkeypatch.setitem(sys.modules, "libvirt", module)
     monkeypatch.setattr(libvirt_writer, "RECONNECT_SECONDS", 0.3)
     return made
@@ -92,3 +136,44 @@ def test_a_libvirtd_that_stays_away_is_waited_for_once(daemon: Daemon) -> None:
     with pytest.raises(HypervisorError, match="went away"):
         writer.define("<domain/>")
     assert daemon.opened == opened + 1
+
+
+@pytest.mark.usefixtures("daemon")
+@pytest.mark.parametrize("ask", ["online", "domains", "definition"])
+def test_ctrl_c_ends_a_libvirt_that_does_not_answer(ask: str) -> None:
+    heard: list[object] = []
+
+    def asked(*_: object) -> Any:
+        heard.append(signal.getsignal(signal.SIGINT))
+        raise _LibvirtError("hangs")
+
+    writer = Writer("qemu:///system")
+    for name in ("getCPUMap", "listAllDomains", "lookupByName"):
+        setattr(writer.connection, name, asked)
+    with pytest.raises(HypervisorError, match="hangs"):
+        getattr(writer, ask)(*(["web"] if ask == "definition" else []))
+    assert heard == [signal.SIG_DFL]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.usefixtures("daemon")
+def test_a_transient_domain_has_no_definition() -> None:
+    writer = Writer("qemu:///system")
+    writer.connection.lookupByName = lambda name: Domain(name == "kept")
+    assert writer.definition("kept") == "<domain/>"
+    assert writer.definition("transient") is None
+
+
+@pytest.mark.usefixtures("daemon")
+def test_a_domain_that_goes_while_it_is_read_is_not_there() -> None:
+    writer = Writer("qemu:///system")
+    writer.connection.lookupByName = lambda _: Vanishing(persistent=True)
+    assert writer.definition("web") is None
+    assert writer.live("web") is None
+
+
+@pytest.mark.usefixtures("daemon")
+def test_a_guest_that_ends_while_it_is_read_does_not_run() -> None:
+    writer = Writer("qemu:///system")
+    writer.connection.lookupByName = lambda _: Ending()
+    assert writer.live("web") is None

@@ -110,6 +110,14 @@ def test_the_folder_is_the_owners_only(tmp_path: Path, monkeypatch: pytest.Monke
     assert guests.folders() == (guests.SYSTEM,)
 
 
+@pytest.mark.parametrize("given", ["", "run", "./run"])
+def test_a_folder_that_depends_on_where_one_stands_is_none(
+    given: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", given)
+    assert guests.folders() == (guests.SYSTEM,)
+
+
 def test_both_folders_are_searched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     alive(monkeypatch)
     register(tmp_path, "web")
