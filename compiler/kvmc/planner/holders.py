@@ -6,11 +6,11 @@ Nothing here comes from the search. A core goes by its lowest CPU.
 from __future__ import annotations
 
 from itertools import compress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec import Struct
 
-from kvmc.cpuset import union
+from kvmc.cpuset import OneCpu, union
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,7 +28,7 @@ class Holder(Struct, frozen=True):
     plan: VmPlan
     dedicated: Sequence[int]
     """The vCPUs that are to have a CPU of their own."""
-    homes: list[int | None]
+    homes: Sequence[int | None]
     """The cores that those are on; None where a pin is not one online CPU."""
     own: set[int]
     """Every CPU that is dedicated to a vCPU, or to an isolated emulator or I/O thread."""
@@ -47,23 +47,23 @@ class Holder(Struct, frozen=True):
 _NOBODY = frozenset[int]()
 
 
+class _Held(NamedTuple):
+    """What some pins hold: the fields of `Holder` of the same names."""
+
+    homes: Sequence[int | None]
+    own: set[int]
+    owners: int
+    cores: set[int]
+
+
 def holder_of(host: Host, vm: Vm, plan: VmPlan) -> Holder:
     """Read a VM's plan; a dedicated pin should be one CPU, and `verify` says so where it is not."""
     ids, pins, alone, _, _ = zip(*plan.vcpus, strict=True) if plan.vcpus else ((),) * 5
-    single = all(alone)
-    if not single:
+    every = all(alone)
+    if not every:
         ids, pins = tuple(compress(ids, alone)), tuple(compress(pins, alone))
-    try:
-        cpus = [one.cpu for one in pins]
-    except AttributeError:  # none, several, or one that does not know which it is
-        cpus = [one.first if one and len(one) == 1 else -1 for one in pins]
-    homes = list(map(host.home_of.get, cpus))
-    own, cores, count = set(cpus), set(homes), len(cpus)
-    if None in cores:
-        single = False
-        held = [one for one in pins if one]
-        own, count = {cpu for one in held for cpu in one}, len(held)
-        cores = {host.home_of[cpu] for cpu in own if cpu in host.home_of}
+    homes, own, count, cores = _of_single_cpus(host, pins) or _of_any_cpus(host, pins)
+    single = every and None not in homes
     threads, beside = _isolated(vm, plan), _NOBODY
     if threads:
         extra = union([one for _, one in threads if one])
@@ -71,18 +71,27 @@ def holder_of(host: Host, vm: Vm, plan: VmPlan) -> Holder:
         count += sum([1 for _, one in threads if one])
         beside = frozenset([host.home_of[cpu] for cpu in extra & host.online])
         cores |= beside
-    return Holder(
-        vm,
-        plan,
-        ids,
-        homes,
-        own,
-        count,
-        cores,  # type: ignore[arg-type]  # None is out
-        threads,
-        beside,
-        single,
-    )
+    return Holder(vm, plan, ids, homes, own, count, cores, threads, beside, single)
+
+
+def _of_single_cpus(host: Host, pins: Sequence[CpuSet | None]) -> _Held | None:
+    """Return what pins hold that are each one online CPU and know which, as all in a sound plan."""
+    cpus = [pin.cpu for pin in pins if type(pin) is OneCpu]
+    own, home_of = set(cpus), host.home_of
+    if len(cpus) < len(pins) or not own <= home_of.keys():
+        return None
+    homes = [home_of[cpu] for cpu in cpus]
+    return _Held(homes, own, len(cpus), set(homes))
+
+
+def _of_any_cpus(host: Host, pins: Sequence[CpuSet | None]) -> _Held:
+    """Return what pins hold that may be several CPUs, none, or not online."""
+    home_of = host.home_of
+    homes = [home_of.get(pin.first) if pin and len(pin) == 1 else None for pin in pins]
+    held = [pin for pin in pins if pin]
+    own = {cpu for pin in held for cpu in pin}
+    cores = {home_of[cpu] for cpu in own if cpu in home_of}
+    return _Held(homes, own, len(held), cores)
 
 
 def _isolated(vm: Vm, plan: VmPlan) -> list[tuple[str, CpuSet | None]]:

@@ -11,11 +11,12 @@ from msgspec.structs import replace
 from kvmc.cpuset import CpuSet
 from kvmc.host.model import Policy
 from kvmc.planner.demand import demands_of
+from kvmc.planner.search.bends import bend_of
 from kvmc.planner.search.crowd import Crowd
 from kvmc.planner.search.pieces import orders_of
 from kvmc.planner.search.search import search
 from kvmc.planner.search.setup import problem_of
-from kvmc.planner.search.sizing import Spot, bend_of
+from kvmc.planner.search.sizing import Spot
 from kvmc.planner.search.sums import missing_cores, surely_too_many, too_many_for_caches
 from kvmc.planner.search.supply import supply_of
 from tests.property.hosts import synthetic

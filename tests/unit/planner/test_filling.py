@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kvmc.planner.search.filling import Ware, fullest
+from kvmc.planner.search.filling import fullest
+from kvmc.planner.search.undominated import Ware
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,9 +13,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kvmc.planner.search.bends import bend_of
 from kvmc.planner.search.crowd import Crowd
 from kvmc.planner.search.nodes import Nodes, idle_cores
-from kvmc.planner.search.sizing import Sizing, Spot, bend_of
+from kvmc.planner.search.sizing import Sizing, Spot
 from kvmc.planner.search.tasks import tasks_of
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ largest VM left. A VM with several cells offers each node one of them.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec import Struct
 
@@ -26,23 +26,39 @@ if TYPE_CHECKING:
     from kvmc.planner.search.pieces import Piece
     from kvmc.planner.search.slots import Part, Slot
 
-_MENDING = 0
 _MOVES = 300
-_PASSES = (
-    (1, False, 0.05),
-    (1, True, 0.05),
-    (_MENDING, True, 0.0),
-    (3, True, 0.1),
-    (3, False, 0.1),
-    (_MENDING, False, 0.0),
-    (12, True, 0.3),
-    (12, False, 0.3),
-    (EVERY, True, 1.0),
-)
-"""Fills of a node that are followed up, whether VMs of many cells come first, part of the effort.
 
-After the first passes, which solve nearly everything, what is overfull is mended: where VMs have
-several cells soon, where they have not later."""
+
+class _Fill(NamedTuple):
+    """Fill node after node."""
+
+    width: int
+    """Fills of a node that are followed up."""
+    cells_first: bool
+    """Whether VMs of many cells come first."""
+    share: float
+    """The part of the effort that it may take."""
+
+
+class _Mend(NamedTuple):
+    """Set all down and mend what is overfull."""
+
+    several: bool
+    """Whether it is for fleets with VMs of several cells, or for the others."""
+
+
+_PASSES = (
+    _Fill(1, cells_first=False, share=0.05),
+    _Fill(1, cells_first=True, share=0.05),
+    _Mend(several=True),
+    _Fill(3, cells_first=True, share=0.1),
+    _Fill(3, cells_first=False, share=0.1),
+    _Mend(several=False),
+    _Fill(12, cells_first=True, share=0.3),
+    _Fill(12, cells_first=False, share=0.3),
+    _Fill(EVERY, cells_first=True, share=1.0),
+)
+"""What is tried, in this order; the first passes solve nearly everything."""
 
 
 def complete(board: Board, pieces: Sequence[Piece], effort: Effort) -> bool:
@@ -65,14 +81,14 @@ def complete(board: Board, pieces: Sequence[Piece], effort: Effort) -> bool:
     slots = [slot_of(board, table, mine) for mine in by_vm.values()]
     if not several:
         slots.sort(key=_largest_first)
-    for width, cells_first, part in _PASSES:
-        if width == _MENDING:
-            if cells_first == several and _mended(board, pieces, effort):
+    for one in _PASSES:
+        if isinstance(one, _Mend):
+            if one.several == several and _mended(board, pieces, effort):
                 return True
             continue
-        share = Effort(int(effort.left * part))
+        share = Effort(int(effort.left * one.share))
         before = share.left
-        run = _Run(board, Fills(table, share, width), several, cells_first)
+        run = _Run(board, Fills(table, share, one.width), several, one.cells_first)
         found = run.fill(nodes, slots)
         effort.left -= before - max(share.left, 0)
         if found:
@@ -84,6 +100,7 @@ def complete(board: Board, pieces: Sequence[Piece], effort: Effort) -> bool:
 
 
 def _mended(board: Board, pieces: Sequence[Piece], effort: Effort) -> bool:
+    """Set all pieces down by moves and exchanges; False where something stays overfull."""
     effort.left -= repair(board, pieces, min(_MOVES, effort.left // 400))
     return board.homes.keys() >= {(p.vm, p.group) for p in pieces}
 

@@ -10,9 +10,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from kvmc.planner.search.slots import Part, Slot, Sums
+    from kvmc.planner.search.supply import Vector
 
 EVERY = 1 << 30
 """No limit to the fills of a node."""
+_NOWHERE = -1
+"""Stands for a slot that there is no way to."""
 
 
 class Effort(Struct):
@@ -109,7 +112,7 @@ class Fills(Struct):
                     break
         return found
 
-    def _exact(  # noqa: C901 (a walk without recursion: hundreds of VMs are deep)
+    def _exact(
         self,
         slots: Sequence[Slot],
         have: Sequence[int],
@@ -119,54 +122,95 @@ class Fills(Struct):
     ) -> Iterator[list[Part]]:
         """Yield the sets of parts that add up to the target, large slots first."""
         others = self.table.others
-        left = [have[d] for d in others]
-        chosen: list[tuple[int, int, Part]] = []
-        # A frame is (slot, next option, sum still missing); option -1 is to leave the slot out.
-        index, option, missing = 0, 0, target
+        walk = _Walk(slots, forced, reach, others, [have[d] for d in others], target)
+        effort, end = self.effort, len(slots)
+        index, option = 0, 0
+        # A walk without recursion: hundreds of VMs are deep.
         while True:
-            self.effort.left -= 1
-            if self.effort.left <= 0:
+            effort.left -= 1
+            if effort.left <= 0:
                 return
-            if index == len(slots):
-                if missing == 0:
-                    yield [part for _, _, part in chosen]
-            elif (step := self._take(slots[index], option, missing, reach[index + 1], left)) >= 0:
-                part = slots[index].parts[step]
-                chosen.append((index, step, part))
-                for o, d in enumerate(others):
-                    left[o] -= part.needs[d]
-                missing -= part.code
-                index, option = index + 1, 0
-                continue
-            elif index not in forced:
-                after = index + 1
-                likeness = slots[index].likeness
-                while (
-                    after < len(slots) and after not in forced and slots[after].likeness == likeness
-                ):
-                    after += 1
-                if reach[after] >> missing & 1:
-                    index, option = after, 0
-                    continue
-            if not chosen:
-                return
-            index, option, part = chosen.pop()
-            for o, d in enumerate(others):
-                left[o] += part.needs[d]
-            missing += part.code
-            option += 1
-
-    def _take(self, slot: Slot, option: int, missing: int, reach: int, left: list[int]) -> int:
-        """Return the first option from `option` on that can lead to the target; -1 for none."""
-        others = self.table.others
-        for number in range(option, len(slot.parts)):
-            part = slot.parts[number]
-            rest = missing - part.code
-            if rest < 0 or not reach >> rest & 1:
-                continue
-            for have, d in zip(left, others, strict=True):
-                if part.needs[d] > have:
-                    break
+            if index < end:
+                after = walk.step(index, option)
             else:
+                after = _NOWHERE
+                if walk.missing == 0:
+                    yield [part for _, _, part in walk.chosen]
+            if after != _NOWHERE:
+                index, option = after, 0
+            elif walk.chosen:
+                index, option = walk.undo()
+            else:
+                return
+
+
+class _Walk(Struct):
+    """A way through the slots: what of each is on the node, or that it is left out."""
+
+    slots: Sequence[Slot]
+    forced: set[int]
+    """Slots that are not left out."""
+    reach: list[int]
+    """Slot -> the sums that it and those after it can reach, one bit each."""
+    others: tuple[int, ...]
+    """Dimensions outside of the table of sums."""
+    left: list[int]
+    """What is left of them."""
+    missing: int
+    """The sum that is still missing."""
+    chosen: list[tuple[int, int, Part]] = []
+    """(slot, option, part) for each part on the node."""
+
+    def step(self, index: int, option: int) -> int:
+        """Go on at a slot with its options from one on; return the next slot, if there is any.
+
+        The last option, when no part of it leads to the target any more, is to leave it out.
+        """
+        taken = self._option(index, option)
+        if taken < 0:
+            return self._skip(index)
+        part = self.slots[index].parts[taken]
+        self.chosen.append((index, taken, part))
+        left, needs = self.left, part.needs
+        for o, d in enumerate(self.others):
+            left[o] -= needs[d]
+        self.missing -= part.code
+        return index + 1
+
+    def undo(self) -> tuple[int, int]:
+        """Take back the last part; return its slot and the option to try there next."""
+        index, option, part = self.chosen.pop()
+        left, needs = self.left, part.needs
+        for o, d in enumerate(self.others):
+            left[o] += needs[d]
+        self.missing += part.code
+        return index, option + 1
+
+    def _skip(self, index: int) -> int:
+        """Return the slot to go on at without this one, and so without those that are alike."""
+        slots, forced = self.slots, self.forced
+        if index in forced:
+            return _NOWHERE
+        likeness = slots[index].likeness
+        after = index + 1
+        while after < len(slots) and after not in forced and slots[after].likeness == likeness:
+            after += 1
+        return after if self.reach[after] >> self.missing & 1 else _NOWHERE
+
+    def _option(self, index: int, first: int) -> int:
+        """Return the first option from one on that can lead to the target; -1 for none."""
+        parts = self.slots[index].parts
+        reach, missing, others = self.reach[index + 1], self.missing, self.others
+        for number in range(first, len(parts)):
+            part = parts[number]
+            rest = missing - part.code
+            if rest >= 0 and reach >> rest & 1 and (not others or self._holds(part.needs)):
                 return number
         return -1
+
+    def _holds(self, needs: Vector) -> bool:
+        """Whether there is enough left of what is outside of the table."""
+        for have, d in zip(self.left, self.others, strict=True):  # noqa: SIM110 (half the time)
+            if needs[d] > have:
+                return False
+        return True

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from kvmc.planner.search.arrange import Request, arrange, at_best, at_least
+from kvmc.planner.search.arrange import arrange
 from kvmc.planner.search.fills import Effort
-from kvmc.planner.search.leaving import Trials, fewest_out
+from kvmc.planner.search.leaving import Totals, Trials, fewest_out
 from kvmc.planner.search.outcome import shared_siblings, solution_of
 from kvmc.planner.search.pieces import Order, Piece, orders_of
+from kvmc.planner.search.request import Request, at_best, at_least
 from kvmc.planner.search.settle import balanced
 from kvmc.planner.search.stowing import is_rigid, stowed
 from kvmc.planner.search.sums import (
@@ -60,38 +61,64 @@ def plan_fleet(problem: Problem) -> Solution:
     if problem.sharing:
         # What fits without sharing cores between VMs is often the better plan.
         views.insert(0, _View(replace(problem, sharing=False)))
-
-    pool, evening = Effort(problem.budget * _POOL), Effort(problem.budget)
-
-    def place(numbers: Sequence[int], most: int) -> tuple[Table | None, bool]:
-        part = Effort(min(pool.left, most))
-        pool.left -= part.left
-        found = _place(views, numbers, part, evening)
-        pool.left += part.left
-        return found
-
-    everyone = range(len(problem.demands))
-    table, proven = place(everyone, pool.left)
+    tries = _Tries(views, Effort(problem.budget * _POOL), Effort(problem.budget))
+    table, proven = tries.place(range(len(problem.demands)), tries.left())
     if table is None:
-        full = views[-1]
-        asked = [asks(full.supply, order) for order in full.orders]
-        have = host_totals(problem, full.supply)
-
-        def least(numbers: Sequence[int]) -> int:
-            return missing_cores(problem, [full.orders[n] for n in numbers])
-
-        def stow(numbers: Sequence[int], weight: int) -> tuple[Table | None, bool]:
-            orders = tuple([views[0].orders[n] for n in numbers])
-            steps = Effort(min(pool.left, _STOWING * problem.budget))
-            return stowed(Request(views[0].problem, views[0].supply, orders, steps), weight)
-
-        rigid = is_rigid(views[0].orders)
-        trials = Trials(place, least, lambda: pool.left, stow if rigid else None)
-        table, proven = fewest_out(problem, full.orders, asked, have, trials, proven=proven)
+        table, proven = _without_some(tries, proven=proven)
     found = solution_of(problem, table, complete=proven)
     if table is not None and is_untidy(table) and tidy(table):
         found = min(found, solution_of(problem, table, complete=proven), key=lambda one: one.cost)
     return found
+
+
+def _without_some(tries: _Tries, *, proven: bool) -> tuple[Table | None, bool]:
+    """Return the seats that leave out the fewest vCPUs, and whether that is proven.
+
+    `proven` is whether all VMs together are known not to fit.
+    """
+    full = tries.views[-1]
+    asked = [asks(full.supply, order) for order in full.orders]
+    totals = Totals(asked, host_totals(full.problem, full.supply))
+    stow = tries.stow if is_rigid(tries.views[0].orders) else None
+    trials = Trials(tries.place, tries.least, tries.left, stow)
+    return fewest_out(full.problem, full.orders, totals, trials, proven=proven)
+
+
+class _Tries(Struct, frozen=True):
+    """Tries at sets of VMs, each by its number in the problem, out of one pool of steps."""
+
+    views: Sequence[_View]
+    """The problem as it is last; before it, where cores may be shared, without that."""
+    pool: Effort
+    evening: Effort
+    """The steps for evening out nodes."""
+
+    def left(self) -> int:
+        """Return the steps that are left."""
+        return self.pool.left
+
+    def place(self, numbers: Sequence[int], most: int) -> tuple[Table | None, bool]:
+        """Return seats for all of some VMs, or whether there are none for sure, in `most` steps."""
+        part = Effort(min(self.pool.left, most))
+        self.pool.left -= part.left
+        found = _place(self.views, numbers, part, self.evening)
+        self.pool.left += part.left
+        return found
+
+    def least(self, numbers: Sequence[int]) -> int:
+        """Return how many siblings some VMs share at the least."""
+        full = self.views[-1]
+        return missing_cores(full.problem, [full.orders[n] for n in numbers])
+
+    def stow(self, numbers: Sequence[int], weight: int) -> tuple[Table | None, bool]:
+        """Return the best seats that leave out so many vCPUs or more, and whether proven.
+
+        For VMs that are rigid: nothing but nodes decides.
+        """
+        first = self.views[0]
+        orders = tuple([first.orders[n] for n in numbers])
+        steps = Effort(min(self.pool.left, _STOWING * first.problem.budget))
+        return stowed(Request(first.problem, first.supply, orders, steps), weight)
 
 
 class _View(Struct, frozen=True, dict=True):

@@ -51,17 +51,115 @@ class Trials(NamedTuple):
     for VMs of which nothing but nodes decides."""
 
 
-class _Best(Struct):
-    """The best seats so far."""
+class Totals(NamedTuple):
+    """The sums over the host."""
 
+    asked: Sequence[tuple[int, ...]]
+    """What each VM takes of them."""
+    have: Sequence[int]
+    """What they are."""
+
+
+class _Hunt(Struct, frozen=True):
+    """The VMs that some are to be left out of, and how it is found out which."""
+
+    problem: Problem
+    alone: Sequence[int]
+    """The VMs that fit where they are alone on the host."""
+    sets: Sets
+    trials: Trials
+
+    def without(self, out: set[int], steps: int) -> tuple[Table | None, bool]:
+        """Return seats for all but some VMs, or whether there are none for sure."""
+        return self.trials.place(self.staying(out), steps)
+
+    def staying(self, out: set[int]) -> list[int]:
+        """Return all VMs but some."""
+        return [n for n in self.alone if n not in out]
+
+
+def fewest_out(
+    problem: Problem, orders: Sequence[Order], totals: Totals, trials: Trials, *, proven: bool
+) -> tuple[Table | None, bool]:
+    """Return the seats of the VMs that stay, and whether no larger set is possible.
+
+    `proven` is whether all of them together are known not to fit.
+    """
+    if len(orders) == 1:
+        return None, proven
+    kinds, others_never = _fitting_alone(problem, _kinds(problem, orders, totals.asked), trials)
+    alone = sorted(n for kind in kinds for n in kind.members)
+    if not alone:
+        return None, proven and others_never
+    wanted = [sum(column) for column in zip(*[totals.asked[n] for n in alone], strict=True)]
+    hunt = _Hunt(problem, alone, Sets.of(kinds, wanted, totals.have), trials)
+    few = trials.stow is not None and len(alone) <= _FEW * len(problem.nodes)
+    tried = _first_sets(hunt) if few else _all_sets(hunt, proven=proven and others_never)
+    if tried.table is not None:
+        return tried.table, tried.proven and others_never
+    table = None
+    if trials.stow is not None:
+        table, best = trials.stow(alone, tried.weight if few else 0)
+        if best:
+            return table, others_never
+    return _with_slack(hunt, tried.weight, table), False
+
+
+def _fitting_alone(
+    problem: Problem, kinds: Sequence[Kind], trials: Trials
+) -> tuple[list[Kind], bool]:
+    """Return the kinds of VMs that fit alone, and whether the others never do for sure."""
+    fitting, sure = [], True
+    for kind in kinds:
+        table, none = trials.place(kind.members[:1], problem.budget)
+        if table is not None:
+            fitting.append(kind)
+        else:
+            sure &= none
+    return fitting, sure
+
+
+class _Tried(Struct):
+    """Sets by the vCPUs that they leave out, and the best seats so far."""
+
+    hunt: _Hunt
+    most: int
+    """Steps for one set."""
+    stop: int
+    """No set is tried once only so many steps are left."""
     proven: bool
     """Whether no set with fewer vCPUs is possible."""
     weight: int = 0
     """The vCPUs that are left out."""
+    count: int = 0
+    """Sets tried."""
     table: Table | None = None
     shared: int = 0
 
-    def add(self, table: Table | None) -> None:
+    def ends_with(self, weight: int) -> bool:
+        """Try the sets with so many vCPUs; return whether there are seats, or no effort left."""
+        self.weight, none_at_all = weight, True
+        sets = self.hunt.sets
+        for out in sets.weighing(weight):
+            if self._is_enough(out) or self.hunt.trials.left() <= self.stop:
+                return True
+            self.count += 1
+            table, none = self.hunt.without(out, self.most)
+            none_at_all &= none
+            self._add(table)
+        if self.table is not None or sets.steps <= 0:
+            return True
+        self.proven &= none_at_all and not sets.cut
+        return False
+
+    def _is_enough(self, out: set[int]) -> bool:
+        """Whether a set, and those after it, need not be tried to better the seats there are."""
+        if self.table is None:
+            return False
+        least = self.hunt.trials.least
+        return self.count > _MOST_TIES or least(self.hunt.staying(out)) >= self.shared
+
+    def _add(self, table: Table | None) -> None:
         """Take a table if it shares less."""
         if table is not None:
             shared = shared_siblings(table.problem, table)
@@ -69,83 +167,27 @@ class _Best(Struct):
                 self.table, self.shared = table, shared
 
 
-def fewest_out(  # noqa: PLR0913 (the host in sums, and how to place)
-    problem: Problem,
-    orders: Sequence[Order],
-    asked: Sequence[tuple[int, ...]],
-    have: Sequence[int],
-    trials: Trials,
-    *,
-    proven: bool,
-) -> tuple[Table | None, bool]:
-    """Return the seats of the VMs that stay, and whether no larger set is possible.
+def _first_sets(hunt: _Hunt) -> _Tried:
+    """Try sets up to the first number of vCPUs that is not ruled out.
 
-    `asked` is what each VM takes of the sums over the host, `have` what those are; `proven` is
-    whether all of them together are known not to fit.
+    Easy fleets end with the first sets that the sums over the host allow, so it is to be quick.
     """
-    if len(orders) == 1:
-        return None, proven
-    kinds = []
-    all_tried = True
-    for kind in _kinds(problem, orders, asked):
-        table, sure = trials.place(kind.members[:1], problem.budget)
-        if table is not None:
-            kinds.append(kind)
-        else:
-            all_tried &= sure
-    proven &= all_tried
-    alone = sorted(n for kind in kinds for n in kind.members)
-    if not alone:
-        return None, proven
-    wanted = [sum(column) for column in zip(*[asked[n] for n in alone], strict=True)]
-    sets = Sets.of(kinds, wanted, have)
-    stow = trials.stow
-    few = stow is not None and len(alone) <= _FEW * len(problem.nodes)
-    found = _smallest(problem, sets, alone, trials, _Best(proven=few or proven), quick=few)
-    done = found.table is not None
-    if not done and stow is not None:
-        found.table, done = stow(alone, found.weight if few else 0)
-        found.proven = done
-    if not done:
-        found.table, found.proven = _with_slack(problem, sets, found, alone, trials), False
-    return found.table, found.proven and all_tried
+    budget = hunt.problem.budget
+    tried = _Tried(hunt, budget // 2, hunt.trials.left() - budget, proven=True)
+    for weight in range(hunt.sets.total + 1):
+        if tried.ends_with(weight) or not tried.proven:
+            break
+    return tried
 
 
-def _smallest(  # noqa: PLR0913 (the search and how far it goes)
-    problem: Problem,
-    sets: Sets,
-    alone: Sequence[int],
-    trials: Trials,
-    best: _Best,
-    *,
-    quick: bool = False,
-) -> _Best:
-    """Try the sets by the vCPUs that they leave out, as far as the effort goes.
-
-    Where it is to be `quick` it ends with the first number of vCPUs that is not ruled out, because
-    easy fleets end with the first sets that the sums over the host allow.
-    """
-    stop = trials.left() - (1 if quick else _TRIES) * problem.budget
-    most = problem.budget // 2 if quick else _A_TRY * problem.budget
-    tries = 0
-    for weight in range(sets.total + 1):
-        best.weight, sure = weight, True
-        for out in sets.weighing(weight):
-            rest = [n for n in alone if n not in out]
-            if best.table is not None and (tries > _MOST_TIES or trials.least(rest) >= best.shared):
-                return best
-            if trials.left() <= stop:
-                return best
-            tries += 1
-            table, none = trials.place(rest, most)
-            sure &= none
-            best.add(table)
-        if best.table is not None or sets.steps <= 0:
-            return best
-        best.proven &= sure and not sets.cut
-        if quick and not best.proven:
-            return best
-    return best
+def _all_sets(hunt: _Hunt, *, proven: bool) -> _Tried:
+    """Try the sets by the vCPUs that they leave out, as far as the effort goes."""
+    budget = hunt.problem.budget
+    tried = _Tried(hunt, _A_TRY * budget, hunt.trials.left() - _TRIES * budget, proven)
+    for weight in range(hunt.sets.total + 1):
+        if tried.ends_with(weight):
+            break
+    return tried
 
 
 def _kinds(
@@ -168,21 +210,19 @@ def _kinds(
     return sorted(kinds, key=lambda kind: (-kind.vcpus, kind.members))
 
 
-def _with_slack(
-    problem: Problem, sets: Sets, found: _Best, alone: Sequence[int], trials: Trials
-) -> Table | None:
+def _with_slack(hunt: _Hunt, low: int, best: Table | None) -> Table | None:
     """Return seats for a set that leaves out more than the sums ask for, as little as is found.
 
-    The more room is left the easier it is to find seats: what is left out beyond a number of vCPUs
-    is doubled until they are found, and then halved again. `found` is the number that may do, and
-    the best so far if there is any.
+    The more room is left the easier it is to find seats: what is left out beyond `low`, the number
+    of vCPUs that may do, is doubled until they are found, and then halved again. `best` are the
+    best seats so far if there are any.
     """
-    stop = trials.left() - _ROOMY * problem.budget
-    best = found.table
-    low, high, more = found.weight, sets.total + 1, 1
+    sets, trials, budget = hunt.sets, hunt.trials, hunt.problem.budget
+    stop = trials.left() - _ROOMY * budget
+    high, more = sets.total + 1, 1
     if best is not None:
         placed = {one.piece.vm for one in best.seats}
-        high = sum([problem.demands[n].vm.cpu.max for n in alone if n not in placed])
+        high = sum([hunt.problem.demands[n].vm.cpu.max for n in hunt.alone if n not in placed])
     while low + 1 < high and (best is None or trials.left() > stop):
         middle = sets.next(low + more if best is None else (low + high) // 2)
         if middle >= high:
@@ -192,8 +232,7 @@ def _with_slack(
         table = None
         for out in sets.weighing(middle, roomy=True)[:_MOST_ROOMY]:
             if table is None:
-                rest = [n for n in alone if n not in out]
-                table, _ = trials.place(rest, problem.budget)
+                table, _ = hunt.without(out, budget)
         if table is not None:
             best, high = table, middle
         else:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from kvmc.planner.problem import FRESH
-from kvmc.planner.search.sizing import above, closed
+from kvmc.planner.search.supply import above, closed
 from kvmc.planner.search.tasks import is_narrow
 
 if TYPE_CHECKING:

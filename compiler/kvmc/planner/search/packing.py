@@ -220,3 +220,10 @@ def pack(board: Board, pieces: Sequence[Piece], *, near: bool = True) -> list[Pi
         else:
             board.put(piece, home)
     return failed
+
+
+def clear(board: Board, pieces: Sequence[Piece]) -> None:
+    """Take up again those of some pieces that are down."""
+    for piece in pieces:
+        if (piece.vm, piece.group) in board.homes:
+            board.lift(piece)

@@ -24,7 +24,7 @@ from kvmc.planner.problem import (
     VmPlacement,
 )
 from kvmc.planner.search.after import closed
-from kvmc.planner.search.units import bin_content, extra_seated, fits, seated
+from kvmc.planner.search.units import Guest, bin_content, extra_seated, seated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -46,18 +46,6 @@ class Way(NamedTuple):
     placement: VmPlacement
 
 
-class _Partial(Struct, frozen=True, kw_only=True):
-    """A VM with its first groups placed."""
-
-    state: State
-    shared: int = 0
-    split: int = 0
-    spans: tuple[frozenset[int | None], ...] = ()
-    """For each placed group the nodes of its dedicated vCPUs, or its bound node."""
-    caches: int = 0
-    groups: tuple[GroupPlacement, ...] = ()
-
-
 Hopeless = Callable[[int, int, int], bool]
 """Whether so many shared siblings, split guest cores and nodes are too many already."""
 
@@ -68,11 +56,11 @@ def ways(problem: Problem, index: int, state: State, hopeless: Hopeless) -> Iter
     `hopeless` is asked before the ways with a price are worked out.
     """
     demand = problem.demands[index]
-    view = problem.view[index]
+    guest = Guest(problem, demand, problem.view[index])
     for number, variant in enumerate(demand.variants):
-        start = _Partial(state=state)
-        for partial in _groups(problem, demand, view, variant.cuts, start, hopeless):
-            for items, shared, after in extra_seated(demand, view, partial.state):
+        choice = _Choice(guest, variant.cuts, hopeless)
+        for partial in choice.placed(_Partial(state=state)):
+            for items, shared, after in extra_seated(guest, partial.state):
                 yield Way(
                     state=closed(after, problem, demand),
                     shared=partial.shared + shared,
@@ -97,78 +85,102 @@ def _distance(problem: Problem, demand: Demand, spans: Sequence[frozenset[int | 
     return sum(problem.distances.get((a, b), 0) for a, b in combinations(nodes, 2))
 
 
-def _groups(  # noqa: PLR0913 (all of it is what the choice depends on)
-    problem: Problem,
-    demand: Demand,
-    view: int,
-    cuts: Sequence[Sequence[Cut]],
-    done: _Partial,
-    hopeless: Hopeless,
+class _Partial(Struct, frozen=True, kw_only=True):
+    """A VM with its first groups placed."""
+
+    state: State
+    shared: int = 0
+    split: int = 0
+    spans: tuple[frozenset[int | None], ...] = ()
+    """For each placed group the nodes of its dedicated vCPUs, or its bound node."""
+    caches: int = 0
+    groups: tuple[GroupPlacement, ...] = ()
+
+
+class _Choice(Struct, frozen=True):
+    """A VM whose groups are placed one after the other, as one of its variants."""
+
+    guest: Guest
+    cuts: Sequence[Sequence[Cut]]
+    """Group -> the ways to cut it."""
+    hopeless: Hopeless
+
+    def placed(self, done: _Partial) -> Iterator[_Partial]:
+        """Yield the ways to place the groups that are not yet done."""
+        number = len(done.groups)
+        if number == len(self.cuts):
+            yield done
+            return
+        group = self.guest.demand.groups[number]
+        before = zip(done.spans, self.guest.demand.groups, strict=False)
+        spent = sum([len(span) for span, g in before if g.dedicated])
+        for cut_number, cut in enumerate(self.cuts[number]):
+            shared, split = done.shared + cut.shared, done.split + cut.split
+            for nodes in _node_sets(self.guest, group, cut.count, done):
+                if self.hopeless(shared, split, spent + len(nodes) * bool(cut.count)):
+                    break
+                for partial in _on_nodes(self.guest, cut_number, cut, nodes, done):
+                    yield from self.placed(partial)
+
+
+def _on_nodes(
+    guest: Guest, number: int, cut: Cut, nodes: frozenset[int | None], done: _Partial
 ) -> Iterator[_Partial]:
-    number = len(done.groups)
-    if number == len(cuts):
-        yield done
+    """Yield the ways to place the next group on exactly these nodes, with the cut of a number."""
+    problem, demand = guest.problem, guest.demand
+    group = demand.groups[len(done.groups)]
+    booked = _book(group, nodes, done.state)
+    if booked is None:
         return
-    group = demand.groups[number]
-    before = zip(done.spans, demand.groups, strict=False)
-    spent = sum([len(span) for span, g in before if g.dedicated])
-    for cut_number, cut in enumerate(cuts[number]):
-        shared, split = done.shared + cut.shared, done.split + cut.split
-        for nodes in _node_sets(problem, demand, view, group, cut, done):
-            if hopeless(shared, split, spent + len(nodes) * bool(cut.count)):
-                break
-            booked = _book(group, nodes, done.state)
-            if booked is None:
-                continue
-            found = seated(problem, demand, view, cut.widths, nodes, booked, group)
-            for items, joined, used_bins, after in found:
-                node = next(iter(nodes)) if len(nodes) == 1 and group.bound else None
-                used = frozenset(problem.bins[b].node for b in used_bins)
-                noted = _noted(after, demand, group, used)
-                partial = replace(
-                    done,
-                    state=noted,
-                    shared=shared + joined,
-                    split=split,
-                    spans=(*done.spans, used or (nodes if group.bound else frozenset())),
-                    caches=done.caches + len({problem.bins[b].cache for b in used_bins}),
-                    groups=(*done.groups, GroupPlacement(cut_number, items, node)),
-                )
-                yield from _groups(problem, demand, view, cuts, partial, hopeless)
+    for items, joined, used_bins, after in seated(guest, group, cut.widths, nodes, booked):
+        node = next(iter(nodes)) if len(nodes) == 1 and group.bound else None
+        used = frozenset(problem.bins[b].node for b in used_bins)
+        yield replace(
+            done,
+            state=_noted(after, demand, group, used),
+            shared=done.shared + cut.shared + joined,
+            split=done.split + cut.split,
+            spans=(*done.spans, used or (nodes if group.bound else frozenset())),
+            caches=done.caches + len({problem.bins[b].cache for b in used_bins}),
+            groups=(*done.groups, GroupPlacement(number, items, node)),
+        )
 
 
-def _node_sets(  # noqa: PLR0913 (all of it is what the choice depends on)
-    problem: Problem, demand: Demand, view: int, group: Group, cut: Cut, done: _Partial
+def _node_sets(
+    guest: Guest, group: Group, need: int, done: _Partial
 ) -> Iterator[frozenset[int | None]]:
-    """Yield the sets of nodes worth trying for a group, small and tight ones first."""
-    if not cut.count and not group.bound:
+    """Yield the sets of nodes worth trying for a group, small and tight ones first.
+
+    `need` is the number of cores that it is cut onto.
+    """
+    if not need and not group.bound:
         yield frozenset()
         return
-    taken = frozenset().union(*done.spans) if group.bound else frozenset()
+    problem, state = guest.problem, done.state
     free = dict.fromkeys(problem.nodes, 0)
-    for core_class, count in done.state.cores.items():
-        if fits(core_class, view, 1, demand, problem):
+    for core_class, count in state.cores.items():
+        if guest.fits(core_class, 1):
             free[problem.bins[core_class.bin].node] += count
-    need = cut.count
+    taken = frozenset().union(*done.spans) if group.bound else frozenset()
     usable = [
         n
         for n in problem.nodes
         if n not in taken and (free[n] or not need) and (n is not None or not group.bound)
     ]
-    short = {n: _lacks_memory(group, n, done.state) for n in usable}
+    short = {n: _lacks_memory(group, n, state) for n in usable}
     order = sorted(usable, key=lambda n: (short[n], free[n] < need, free[n] - need, _last(n)))
-    within = group.bound or (group.one_cache and not problem.wide)
-    largest = 1 if within else len(order)
-    for size in range(1, largest + 1):
-        tried: list[int | None] = []
+    tried: list[int | None] = []
+    for node in order:
+        if free[node] < need or any(_twins(problem, state, node, other) for other in tried):
+            continue
+        tried.append(node)
+        yield frozenset([node])
+    if group.bound or (group.one_cache and not problem.wide):
+        return
+    for size in range(2, min(need, len(order)) + 1):
         for nodes in combinations(order, size):
-            if sum(free[n] for n in nodes) < need or (size > need > 0):
-                continue
-            if size == 1:
-                if any(_twins(problem, done.state, nodes[0], other) for other in tried):
-                    continue
-                tried.append(nodes[0])
-            yield frozenset(nodes)
+            if sum(free[n] for n in nodes) >= need:
+                yield frozenset(nodes)
 
 
 def _last(node: int | None) -> int:

@@ -13,11 +13,13 @@ from kvmc.planner.search.balance import Search
 from kvmc.planner.search.growth import grow
 from kvmc.planner.search.outcome import shared_siblings
 from kvmc.planner.search.packing import Home, board_of, needs_of, pack, size_of
-from kvmc.planner.search.seating import seat, seat_thriftily, spread, table_of
+from kvmc.planner.search.seating import seat, table_of
+from kvmc.planner.search.spreading import spread
+from kvmc.planner.search.thrift import seat_thriftily
 
 if TYPE_CHECKING:
-    from kvmc.planner.search.arrange import Request
     from kvmc.planner.search.pieces import Piece
+    from kvmc.planner.search.request import Request
     from kvmc.planner.search.seating import Table
     from kvmc.planner.search.sizing import Spot, Spots
 

@@ -107,31 +107,41 @@ def _hardest_first(demand: Demand) -> tuple[int, int, int, str]:
 
 def _views(demands: Sequence[Demand], host: Host, claims: Sequence[Claim]) -> list[int]:
     """Return the CPUs each demand may use, other VMs' claims taken off, as masks."""
-    if not claims:
+    if not claims or not demands:
         return [demand.cpus.mask for demand in demands]
     allow = _allows(host)
-    mine = {claim.name for claim in claims}
-    barred: dict[object, int] = {}
-    if mine.isdisjoint([demand.vm.name for demand in demands]):
-        for joins in {allow and demand.prefers for demand in demands}:
-            barred[None, joins] = _all_closed(claims, host, joins=joins)
-    closed = [] if barred or not demands else [_closed(claim, host) for claim in claims]
-    found = []
-    for demand in demands:
-        name = demand.vm.name if demand.vm.name in mine else None
-        joins = allow and demand.prefers
-        if (name, joins) not in barred:
-            total = 0
-            for claim, (whole, own) in zip(claims, closed, strict=True):
-                if claim.name != name:
-                    total |= own if joins and claim.prefers else whole
-                elif demand.prefers:
-                    total |= claim.dedicated.mask
-                else:
-                    total |= cores_of(claim.dedicated, host).mask
-            barred[name, joins] = total
-        found.append(demand.cpus.mask & ~barred[name, joins])
-    return found
+    # What the claims keep from a VM without one follows from whether it may join cores.
+    closed = {
+        joins: _all_closed(claims, host, joins=joins)
+        for joins in {allow and demand.prefers for demand in demands}
+    }
+    kept = [closed[allow and demand.prefers] for demand in demands]
+    claimants = {claim.name for claim in claims}
+    if not claimants.isdisjoint([demand.vm.name for demand in demands]):
+        apart = [_closed(claim, host) for claim in claims]
+        for number, demand in enumerate(demands):
+            if demand.vm.name in claimants:
+                kept[number] = _closed_beside_own(demand, host, claims, apart)
+    return [demand.cpus.mask & ~mask for demand, mask in zip(demands, kept, strict=True)]
+
+
+def _closed_beside_own(
+    demand: Demand, host: Host, claims: Sequence[Claim], apart: Sequence[tuple[int, int]]
+) -> int:
+    """Return what all claims keep from a VM that has one; `apart` is what each keeps from others.
+
+    On the cores that it names itself only a `prefer` VM may have more.
+    """
+    joins = _allows(host) and demand.prefers
+    total = 0
+    for claim, (whole, own) in zip(claims, apart, strict=True):
+        if claim.name != demand.vm.name:
+            total |= own if joins and claim.prefers else whole
+        elif demand.prefers:
+            total |= claim.dedicated.mask
+        else:
+            total |= cores_of(claim.dedicated, host).mask
+    return total
 
 
 def _all_closed(claims: Sequence[Claim], host: Host, *, joins: bool) -> int:

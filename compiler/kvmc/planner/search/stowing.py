@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kvmc.planner.search.arrange import Request, seats
-from kvmc.planner.search.filling import Ware, fullest, within
+from kvmc.planner.search.arrange import seats
+from kvmc.planner.search.filling import fullest
 from kvmc.planner.search.packing import Home, board_of, needs_of
+from kvmc.planner.search.request import Request
 from kvmc.planner.search.sums import lacks
+from kvmc.planner.search.undominated import Ware, within
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

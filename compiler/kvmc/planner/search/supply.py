@@ -17,6 +17,8 @@ from msgspec import Struct
 from kvmc.planner.problem import FRESH
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from kvmc.planner.demand import Demand, Group
     from kvmc.planner.problem import Problem
 
@@ -82,6 +84,23 @@ def supply_of(problem: Problem) -> Supply:
         exact=all_of_them and (not problem.sharing or len(types) == 1),
         cores=len(unions),
     )
+
+
+def above(supply: Supply) -> list[list[int]]:
+    """Return, for each union of core types, the unions that contain it."""
+    return [
+        [v for v, other in enumerate(supply.unions) if other | union == other]
+        for union in supply.unions
+    ]
+
+
+def closed(above: Sequence[Sequence[int]], left: Sequence[int]) -> Vector:
+    """Return what is left for units that may go anywhere else too: the least of what contains it.
+
+    A core of a wide union may be the scarce one of a narrow union, so taking the one may take the
+    other.
+    """
+    return tuple([min([left[v] for v in containing]) for containing in above])
 
 
 def _sets(problem: Problem, types: dict[tuple[tuple[int, ...], int], int]) -> dict[Kind, int]:

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from kvmc.planner.problem import Problem
+    from kvmc.planner.search.bends import Bend
     from kvmc.planner.search.pieces import Piece
-    from kvmc.planner.search.sizing import Bend
     from kvmc.planner.search.supply import Supply, Vector
 
 

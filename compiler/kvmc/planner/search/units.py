@@ -5,6 +5,8 @@ from __future__ import annotations
 from itertools import combinations
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from kvmc.planner.cuts import partitions
 from kvmc.planner.problem import FRESH, OWN, CoreClass, Item
 from kvmc.planner.search.after import take
@@ -27,28 +29,30 @@ def bin_content(problem: Problem, state: State, number: int) -> object:
     return number in state.touched, cache, cores
 
 
-def fits(core_class: CoreClass, view: int, width: int, demand: Demand, problem: Problem) -> bool:
-    """Whether a unit of a VM may go on a core of the class at all."""
-    if core_class.free[view].bit_count() < width:
-        return False
-    if core_class.status == FRESH:
-        return True
-    # OWN and MIXED cores are met by the later cells of a VM, where no rule keeps cells apart.
-    return demand.prefers and (problem.sharing or core_class.status == OWN)
+class Guest(Struct, frozen=True):
+    """A VM that is to be placed."""
+
+    problem: Problem
+    demand: Demand
+    view: int
+    """The view of it (`Problem.view`): which threads of a core it may use."""
+
+    def fits(self, core_class: CoreClass, width: int) -> bool:
+        """Whether a unit of it may go on a core of the class at all."""
+        if core_class.free[self.view].bit_count() < width:
+            return False
+        if core_class.status == FRESH:
+            return True
+        # OWN and MIXED cores are met by the later cells of a VM, where no rule keeps cells apart.
+        return self.demand.prefers and (self.problem.sharing or core_class.status == OWN)
 
 
 Found = tuple["Items", int, frozenset[int], "State"]
 """What `seated` yields: items, units that joined a used core, bins used, and the state after."""
 
 
-def seated(  # noqa: PLR0913 (all of it is what the choice depends on)
-    problem: Problem,
-    demand: Demand,
-    view: int,
-    widths: Widths,
-    nodes: frozenset[int | None],
-    state: State,
-    group: Group,
+def seated(
+    guest: Guest, group: Group, widths: Widths, nodes: frozenset[int | None], state: State
 ) -> Iterator[Found]:
     """Yield the ways to put units on cores of exactly these nodes, fewest caches first."""
     if not widths:
@@ -56,93 +60,88 @@ def seated(  # noqa: PLR0913 (all of it is what the choice depends on)
         return
     options: dict[int, dict[int, list[CoreClass]]] = {}
     for core_class in state.cores:
-        where = problem.bins[core_class.bin]
+        where = guest.problem.bins[core_class.bin]
         if where.node not in nodes or (group.one_cache and where.l3 is None):
             continue
         for width, _ in widths:
-            if fits(core_class, view, width, demand, problem):
+            if guest.fits(core_class, width):
                 by_width = options.setdefault(core_class.bin, {w: [] for w, _ in widths})
                 by_width[width].append(core_class)
-    for bins in _bin_sets(problem, state, options, widths, nodes, one=group.one_cache):
-        for items in _spread(state, options, bins, widths, view):
-            after, joined = take(state, items, opens=demand.prefers)
+    room = _Room(guest.problem, state, widths, options)
+    for bins in room.sets(nodes, one_cache=group.one_cache):
+        for items in room.spread(bins, guest.view):
+            after, joined = take(state, items, opens=guest.demand.prefers)
             yield items, joined, frozenset(bins), after
 
 
-def _bin_sets(  # noqa: PLR0913 (all of it is what the choice depends on)
-    problem: Problem,
-    state: State,
-    options: Mapping[int, Mapping[int, Sequence[CoreClass]]],
-    widths: Widths,
-    nodes: frozenset[int | None],
-    *,
-    one: bool,
-) -> Iterator[tuple[int, ...]]:
-    """Yield sets of bins that can hold the units, fewest and tightest first, twins once."""
-    units = sum(count for _, count in widths)
-    capacity = {
-        b: sum(state.cores[c] for c in by_width[widths[-1][0]]) for b, by_width in options.items()
-    }
-    content = {b: repr((problem.bins[b].node, bin_content(problem, state, b))) for b in options}
-    for size in range(1, min(units, len(options)) + 1):
-        # One bin: the tightest that is enough. Several: the largest, to need few.
-        order = sorted(
-            options,
-            key=lambda b: ((capacity[b] if size == 1 else -capacity[b]), b not in state.touched, b),
-        )
-        if sum(sorted(capacity.values())[-size:]) < units:
-            continue
-        seen: set[tuple[str, ...]] = set()
-        for bins in combinations(order, size):
-            if {problem.bins[b].node for b in bins} != nodes:
+class _Room(Struct, frozen=True):
+    """Where the units of a group may go."""
+
+    problem: Problem
+    state: State
+    widths: Widths
+    options: Mapping[int, Mapping[int, Sequence[CoreClass]]]
+    """Bin -> by width the classes of cores that take a unit that wide."""
+
+    def sets(self, nodes: frozenset[int | None], *, one_cache: bool) -> Iterator[tuple[int, ...]]:
+        """Yield sets of bins that can hold the units, fewest and tightest first, twins once.
+
+        They are on exactly these nodes, and where asked within one cache.
+        """
+        where, options, state = self.problem.bins, self.options, self.state
+        units = sum(count for _, count in self.widths)
+        narrow = self.widths[-1][0]
+        capacity = {
+            b: sum(state.cores[c] for c in by_width[narrow]) for b, by_width in options.items()
+        }
+        content = {b: repr((where[b].node, bin_content(self.problem, state, b))) for b in options}
+        for size in range(1, min(units, len(options)) + 1):
+            if sum(sorted(capacity.values())[-size:]) < units:
                 continue
-            if one and len({problem.bins[b].cache for b in bins}) > 1:
-                continue
-            if not _enough(state, options, bins, widths):
-                continue
-            kind = tuple(sorted(content[b] for b in bins))
-            if kind not in seen:
-                seen.add(kind)
-                yield bins
+            seen: set[tuple[str, ...]] = set()
+            for bins in combinations(self._ordered(capacity, alone=size == 1), size):
+                if {where[b].node for b in bins} != nodes:
+                    continue
+                if one_cache and len({where[b].cache for b in bins}) > 1:
+                    continue
+                if not self._holds(bins):
+                    continue
+                kind = tuple(sorted(content[b] for b in bins))
+                if kind not in seen:
+                    seen.add(kind)
+                    yield bins
 
+    def _ordered(self, capacity: Mapping[int, int], *, alone: bool) -> list[int]:
+        """Return the bins: for one alone the tightest first, for several the largest."""
+        sign = 1 if alone else -1
+        touched = self.state.touched
+        return sorted(capacity, key=lambda b: (sign * capacity[b], b not in touched, b))
 
-def _enough(
-    state: State,
-    options: Mapping[int, Mapping[int, Sequence[CoreClass]]],
-    bins: Sequence[int],
-    widths: Widths,
-) -> bool:
-    """Whether the bins have, for each width, the cores for all units that wide or wider (Hall)."""
-    wanted = 0
-    for width, count in widths:
-        wanted += count
-        if sum(state.cores[c] for b in bins for c in options[b][width]) < wanted:
-            return False
-    return True
+    def _holds(self, bins: Sequence[int]) -> bool:
+        """Whether bins have, for each width, the cores for all units that wide or wider (Hall)."""
+        wanted = 0
+        for width, count in self.widths:
+            wanted += count
+            if sum(self.state.cores[c] for b in bins for c in self.options[b][width]) < wanted:
+                return False
+        return True
 
-
-def _spread(
-    state: State,
-    options: Mapping[int, Mapping[int, Sequence[CoreClass]]],
-    bins: Sequence[int],
-    widths: Widths,
-    view: int,
-) -> Iterator[Items]:
-    """Yield the ways to spread units over the bins, every bin used; widest units first."""
-    classes = [
-        (
-            width,
-            count,
-            [
-                (c, mask)
-                for b in bins
-                for c in sorted(options[b][width], key=lambda c: _ease(c, view))
-                for mask in _masks(c, view, width)
-            ],
-        )
-        for width, count in widths
-    ]
-    yield from _fill(dict(state.cores), classes, frozenset(bins), ())
+    def spread(self, bins: Sequence[int], view: int) -> Iterator[Items]:
+        """Yield the ways to spread the units over bins, each of them used; widest units first."""
+        classes = [
+            (
+                width,
+                count,
+                [
+                    (c, mask)
+                    for b in bins
+                    for c in sorted(self.options[b][width], key=lambda c: _ease(c, view))
+                    for mask in _masks(c, view, width)
+                ],
+            )
+            for width, count in self.widths
+        ]
+        yield from _fill(dict(self.state.cores), classes, frozenset(bins), ())
 
 
 def _ease(core_class: CoreClass, view: int) -> tuple[int, int, int, CoreClass]:
@@ -208,8 +207,9 @@ def _choose(
             yield (*item, *others)
 
 
-def extra_seated(demand: Demand, view: int, state: State) -> Iterator[tuple[Items, int, State]]:
+def extra_seated(guest: Guest, state: State) -> Iterator[tuple[Items, int, State]]:
     """Yield the ways to place isolated emulator and I/O threads: together, alone, joining."""
+    demand, view = guest.demand, guest.view
     if not demand.extra:
         yield (), 0, state
         return
