@@ -25,8 +25,13 @@ _SUFFIXES = (".yaml", ".yml")
 _HOME_FOLDERS = ("hosts", "vms")
 _PATIENCE_MS = 1000
 _AT_ONCE = 64 * 1024
-_BOM = rb"(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)?"
-_FIRST_KEY = rb"(?:\A" + _BOM + rb"""|[\r\n])(?:---\s+)?(?:\{\s*)?["']?kvmc["']?\s*:"""
+_BOM = rb"\A(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)"
+_SEPARATOR = rb"(?m)^---(?=\s)"
+_FIRST = rb"(?:[ \t]*(?:#[^\n]*)?\n)*+( *)(\{\s*)?"
+"""What stands before a document's first key: its indentation, and the brace of a flow mapping."""
+_KEY = rb"""["']?kvmc["']?\s*:"""
+_LATER_KEY = rb"[{,]\s*" + _KEY + rb"""\s*["']?v[0-9]+["']?\s*(?:[,}#]|\Z)"""
+"""In a flow mapping any mapping within may have such a key: only `kvmc: v1` is ours."""
 _MAX_READ = 4 * 1024 * 1024 + 1
 """One byte more than the source stage accepts, so that it can say that a file is too large."""
 
@@ -204,7 +209,18 @@ def _says_kvmc(text: Text) -> bool:
         return False
     import re  # most files were told apart above
 
-    return re.search(_FIRST_KEY, plain) is not None
+    plain = re.sub(_BOM, b"", plain).replace(b"\r", b"\n")
+    return any(map(_document_says_kvmc, re.split(_SEPARATOR, plain)))
+
+
+def _document_says_kvmc(document: bytes) -> bool:
+    import re
+
+    first = re.match(_FIRST, document)
+    indent, brace = first.groups() if first else (b"", None)  # it matches any text
+    if re.match(_FIRST + _KEY, document):
+        return True
+    return re.search(_LATER_KEY if brace else b"(?m)^" + indent + _KEY, document) is not None
 
 
 def _real_path() -> Callable[[str], str]:

@@ -43,6 +43,11 @@ def test_a_tidy_path_is_what_pathlib_makes_of_it(path: str) -> None:
         b"--- {kvmc: v1}\n",
         b"---\n'kvmc' : v1\n",
         b'{\n  "kvmc": "v1"\n}\n',
+        b'{\n  "cpu": {"count": 1},\n  "kind": "vm",\n  "kvmc": "v1"\n}\n',
+        b"---\n# a VM\n{kind: vm, kvmc: v1}\n",
+        b"# a VM\n\n  kind: vm\n  kvmc: v1\n",
+        b"a: 1\n---\n  kind: vm\n  kvmc: v1\n",
+        b'kind: vm\n"kvmc" : v1\n',
         "kvmc: v1\n".encode("utf-16"),
         "kvmc: v1\n".encode("utf-16-be"),
     ],
@@ -55,7 +60,19 @@ def test_a_file_outside_of_vms_and_hosts_is_read_in_whatever_form_it_says_kvmc(
 
 
 @pytest.mark.parametrize(
-    "text", ["services:\n  kvmc: {image: x}\n", "# kvmc: v1\n", "name: kvmc: v1\n", "xkvmc: v1\n"]
+    "text",
+    [
+        "services:\n  kvmc: {image: x}\n",
+        "# kvmc: v1\n",
+        "name: kvmc: v1\n",
+        "xkvmc: v1\n",
+        "a: |\n  kvmc: v1\n  kind: vm\n",
+        "{services: {kvmc: {image: x}}}\n",
+        "{tags: {kvmc: v1.2}}\n",
+        "- kvmc: v1\n",
+        '{"a": "kvmc: v1"}\n',
+        "{a: 1}  # kvmc: v1\n",
+    ],
 )
 def test_a_file_of_others_that_only_mentions_kvmc_is_passed_over(text: str) -> None:
     _put("a.yaml", text=text)

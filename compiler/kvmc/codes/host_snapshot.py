@@ -97,4 +97,12 @@ CODES: tuple[Code, ...] = (
         "(isolcpus=), so they pile up on one of these while the others idle. Isolated CPUs are "
         "for dedicated vCPUs; share housekeeping CPUs.",
     ),
+    Code(
+        "KV445",
+        "page size that is none, or stands twice",
+        "The huge pages of a node are counted by size, and each size stands once: 1GiB and "
+        "1024MiB are the same pages, and two numbers of them cannot both be right. Sizes are "
+        "powers of two, so 1GB is no page of any machine. `kvmc host probe`, on that machine, "
+        "writes what there is.",
+    ),
 )

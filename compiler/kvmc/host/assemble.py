@@ -71,7 +71,7 @@ def assemble(facts: Facts) -> Outcome[Host]:
 
 def _printable(text: str | None) -> str | None:
     """Keep control characters of a foreign file away from terminals and YAML."""
-    return "".join(char for char in text[:200] if char.isprintable()) if text else None
+    return "".join(char for char in (text or "")[:200] if char.isprintable()).strip() or None
 
 
 def _agreed(cpus: CpuSet, column: Mapping[int, T]) -> T | None:

@@ -9,6 +9,9 @@ from kvmc.cpuset import CpuSet
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+_MAX_ID = 2**31 - 1
+"""The kernel's ids are C's int."""
+
 
 def components(statements: Iterable[CpuSet]) -> tuple[CpuSet, ...]:
     """Join sets that overlap, until all are disjoint; ascending by lowest CPU.
@@ -55,6 +58,7 @@ def numbered(groups: Sequence[CpuSet], ids: Mapping[int, int]) -> dict[int, int]
     ordered = sorted(groups, key=lambda group: group.first)
     claims = [{ids.get(cpu, -1) for cpu in group} - {-1} for group in ordered]
     single = [next(iter(claim)) for claim in claims if len(claim) == 1]
-    kernel = len(single) == len(ordered) == len(set(single)) and all(n >= 0 for n in single)
+    kernel = len(single) == len(ordered) == len(set(single))
+    kernel = kernel and all(0 <= n <= _MAX_ID for n in single)
     numbers = single if kernel else list(range(len(ordered)))
     return {cpu: number for number, group in zip(numbers, ordered, strict=True) for cpu in group}

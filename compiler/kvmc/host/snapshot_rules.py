@@ -1,11 +1,10 @@
-"""Rules of a host file, KV430-KV444: facts that contradict each other, policy that cannot hold."""
+"""Rules of a host file, KV430-KV445: facts that contradict each other, policy that cannot hold."""
 
 from __future__ import annotations
 
-from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
-from kvmc.cpuset import CpuSet, union
+from kvmc.cpuset import EMPTY, CpuSet, union
 from kvmc.diagnostics import error, note, warning
 from kvmc.spec.names import name_problem
 from kvmc.spec.phrases import quoted
@@ -21,6 +20,11 @@ if TYPE_CHECKING:
     Data = dict[str, Any]
     Rule = Callable[[Host, Data, Place], Iterator[Diagnostic]]
     """The host, and the data it was made of with the document's place, to point at."""
+    _Path = tuple[str, ...]
+    _Set = tuple[_Path, CpuSet]
+    """CPUs of the policy, with their path below `policy`."""
+
+_DEDICATED = ("dedicated",)
 
 
 def cpu_in_two_cores(_host: Host, data: Data, root: Place) -> Iterator[Diagnostic]:
@@ -87,12 +91,23 @@ def policy_unknown(host: Host, _data: Data, root: Place) -> Iterator[Diagnostic]
 
 def policy_overlap(host: Host, _data: Data, root: Place) -> Iterator[Diagnostic]:
     """KV435: a CPU has one use. Only a pool may be cut out of dedicated, see KV440."""
-    for (path, one), (other_path, other) in combinations(_sets(host), 2):
-        if not one.isdisjoint(other) and not _pool_of_dedicated(path, other_path):
+    sets = [(path, named) for path, named in _sets(host) if named]
+    taken = EMPTY
+    for number, (path, named) in enumerate(sets):
+        # Pools may be thousands: each is compared with those before it only where it has to be.
+        if not named.isdisjoint(taken):
+            yield from _clashes(sets[:number], path, named, root.at("policy", *path))
+        if path != _DEDICATED:
+            taken = taken | named
+
+
+def _clashes(before: list[_Set], path: _Path, named: CpuSet, place: Place) -> Iterator[Diagnostic]:
+    for other_path, other in before:
+        if other_path != _DEDICATED and (both := other & named):
             yield error(
                 "KV435",
-                f"{cpus(one & other)} in {_name(path)} and in {_name(other_path)}",
-                root.at("policy", *other_path),
+                f"{cpus(both)} in {_name(other_path)} and in {_name(path)}",
+                place,
                 hint="give each CPU one use",
             )
 
@@ -155,8 +170,8 @@ def distance_missing(host: Host, data: Data, root: Place) -> Iterator[Diagnostic
     """KV438: a node that tells distances tells them to every node."""
     known = CpuSet(node.id for node in host.nodes)
     for index, node in enumerate(data.get("nodes", ())):
-        missing = known - CpuSet(int(other) for other in node.get("distances", known))
-        if missing:
+        told = node.get("distances")
+        if told is not None and (missing := known - CpuSet(map(int, told))):
             yield error(
                 "KV438",
                 f"node {node['id']} gives no distance to {nodes(missing)}",
@@ -195,6 +210,22 @@ def pages_beyond_memory(_host: Host, data: Data, root: Place) -> Iterator[Diagno
             )
 
 
+def page_sizes(_host: Host, data: Data, root: Place) -> Iterator[Diagnostic]:
+    """KV445: a huge page's size is a power of two, and stands once, however it is written."""
+    for index, node in enumerate(data.get("nodes", ())):
+        seen: dict[int, str] = {}
+        for size in node.get("hugepages", {}):
+            kib = parse_kib(size)
+            first = seen.setdefault(kib, size)
+            place = root.at("nodes", index, "hugepages").at(size, key=True)
+            if first != size:
+                what = f"pages of {size} are those of {first}, which stand here already"
+                yield error("KV445", what, place, hint="keep one of them")
+            elif kib.bit_count() != 1:
+                hint = "write the size as the kernel has it, e.g. 2MiB or 1GiB"
+                yield error("KV445", f"no page has a size of {size}", place, hint=hint)
+
+
 def node_twice(_host: Host, data: Data, root: Place) -> Iterator[Diagnostic]:
     """KV439: a node is described once."""
     seen: set[int] = set()
@@ -226,22 +257,18 @@ def _cores(data: Data, root: Place) -> Iterator[tuple[Place, list[int]]]:
             yield root.at("cores", index, "cpus", number), siblings
 
 
-def _sets(host: Host) -> list[tuple[tuple[str, ...], CpuSet]]:
+def _sets(host: Host) -> list[_Set]:
     """Return the CPU sets of the policy that are given, each with its path below `policy`."""
     policy = host.policy
     return [
         (("reserved",), policy.reserved),
         (("shared",), policy.shared),
-        (("dedicated",), policy.dedicated or CpuSet()),
+        (_DEDICATED, policy.dedicated or EMPTY),
         *((("pools", owner), pool) for owner, pool in policy.pools),
     ]
 
 
-def _pool_of_dedicated(path: tuple[str, ...], other: tuple[str, ...]) -> bool:
-    return path == ("dedicated",) and other[0] == "pools"
-
-
-def _name(path: tuple[str, ...]) -> str:
+def _name(path: _Path) -> str:
     return f"pool {quoted(path[1])}" if path[0] == "pools" else path[0]
 
 
@@ -258,6 +285,7 @@ RULES: tuple[Rule, ...] = (
     distance_missing,
     distance_to_itself,
     pages_beyond_memory,
+    page_sizes,
     node_twice,
     pool_of_dedicated,
     refused_name,

@@ -73,7 +73,7 @@ def _groups(cores: Iterable[Core]) -> Iterator[str]:
 
 
 def _host_model(given: HostModel) -> str:
-    fields = {"model": quote(given.model)}
+    fields = {"model": quote(given.model).replace(" ", _GLUE)}
     if given.features:
         fields["features"] = _flow(((quote(n), p) for n, p in given.features), glue=" ")
     return _filled(f"{given.type}: {_flow(fields.items(), glue=' ')}")

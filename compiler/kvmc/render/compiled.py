@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import stat
 from contextlib import suppress
+from pickle import UnpicklingError
 from typing import TYPE_CHECKING
 
 import jinja2.compiler
@@ -54,7 +55,13 @@ def _check_owner(found: os.stat_result) -> None:
 
 
 class _Kept(FileSystemBytecodeCache):
-    """Jinja2's own cache; one that cannot be written to is as good as none."""
+    """Jinja2's own cache; one that is damaged or cannot be written to is as good as none."""
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        try:
+            super().load_bytecode(bucket)
+        except (OSError, EOFError, ValueError, UnpicklingError):
+            bucket.reset()
 
     def dump_bytecode(self, bucket: Bucket) -> None:
         with suppress(OSError):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import TYPE_CHECKING
 
 from kvmc.diagnostics import error
+from kvmc.render.xmltree import parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
     from kvmc.diagnostics import Diagnostic
     from kvmc.spec.model import Vm
 
-_UUID = re.compile(rb"<uuid>\s*([0-9A-Fa-f-]+)\s*</uuid>")
+_UUID = re.compile(r"[0-9A-Fa-f-]+")
 
 
 def shared_uuids(built: Iterable[tuple[str | None, Vm, bytes]]) -> Iterator[Diagnostic]:
@@ -22,14 +24,21 @@ def shared_uuids(built: Iterable[tuple[str | None, Vm, bytes]]) -> Iterator[Diag
     `built` are (host or None, VM, its base). libvirt refuses to define the second of them: "domain
     is already defined with uuid" (src/conf/virdomainobjlist.c, virDomainObjListAddLocked).
     """
-    owners: dict[tuple[str | None, bytes], str] = {}
+    owners: dict[tuple[str | None, str], str] = {}
+    uuid_of = cache(_uuid)  # many VMs have one base
     for host, vm, base in built:
-        found = _UUID.search(base)
-        if not found:
+        uuid = uuid_of(base)
+        if uuid is None:
             continue
-        uuid = found[1].replace(b"-", b"").lower()
-        owner = owners.setdefault((host, uuid), vm.name)
+        owner = owners.setdefault((host, uuid.replace("-", "").lower()), vm.name)
         if owner != vm.name:
-            message = f"{vm.name} would have the UUID of {owner}: {found[1].decode()}"
+            message = f"{vm.name} would have the UUID of {owner}: {uuid}"
             hint = "take <uuid> out of a base that several VMs have; libvirt makes one up for each"
             yield error("KV609", message, vm.place.at("base"), hint=hint)
+
+
+def _uuid(base: bytes) -> str | None:
+    """Return the domain's own UUID: a comment may have one too, and so may metadata."""
+    domain = parse(base, "", None).value if b"<uuid" in base else None
+    own = [one.text for one in domain.all("uuid")] if domain else []
+    return own[0] if own and _UUID.fullmatch(own[0]) else None

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from kvmc.diagnostics import Diagnostic
 
-_NO_FILES = ("<", "-")
-"""What a name begins with that is no file, such as `<stdin>`."""
+_NO_FILES = ("", "-", "<stdin>", "<stdout>")
+"""Names that are those of no file."""
 
 
 def path_of(diagnostic: Diagnostic, folder: str, root: str) -> str | None:
@@ -19,7 +19,7 @@ def path_of(diagnostic: Diagnostic, folder: str, root: str) -> str | None:
     is about no file.
     """
     file = diagnostic.place.file if diagnostic.place else ""
-    if not file or file.startswith(_NO_FILES):
+    if file in _NO_FILES:
         return None
     absolute = posixpath.normpath(posixpath.join(folder, file))
     inside = posixpath.relpath(absolute, root)

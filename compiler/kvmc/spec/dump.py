@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING, Any
 
-from kvmc.cpuset import CpuSet
+from kvmc.cpuset import CpuSet, span
 from kvmc.source.quote import quote
 from kvmc.spec.model import Cpu, Features, MemoryBacking, Numa, Pin, Topology, Tune
 from kvmc.units import format_kib
@@ -135,7 +135,7 @@ def _pin(pin: Pin) -> Fields:
 def _tune(vm: Vm) -> Fields:
     fields = _changed(vm.tune, Tune(), skip=("scheduler",))
     if vm.tune.scheduler:
-        everyone = CpuSet(range(vm.cpu.max))
+        everyone = span(vm.cpu.max)
         fields["scheduler"] = [_scheduler(entry, everyone) for entry in vm.tune.scheduler]
     return fields
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kvmc.cpuset import CpuSet
+from kvmc.cpuset import span
 from kvmc.diagnostics import Outcome, Place
 from kvmc.spec.model import (
     Boot,
@@ -28,6 +28,7 @@ from kvmc.spec.values import cpus_of
 from kvmc.units import parse_kib
 
 if TYPE_CHECKING:
+    from kvmc.cpuset import CpuSet
     from kvmc.source.document import Document
     from kvmc.spec.model import (
         ThreadPlace,
@@ -107,7 +108,7 @@ def _cell(index: int, data: Data, hugepages_kib: int | None) -> Cell:
         id=index,
         cpus=cpus_of(data["cpus"]),
         memory_kib=parse_kib(data["memory"]),
-        hugepages_kib=_kib(data, "hugepages") or hugepages_kib,
+        hugepages_kib=_kib(data, "hugepages") if "hugepages" in data else hugepages_kib,
         distances=tuple(sorted((int(k), v) for k, v in data.get("distances", {}).items())),
         **_some(data, "access", "discard"),
     )
@@ -132,7 +133,7 @@ def _thread_place(value: str | int | list[str | int]) -> ThreadPlace:
 
 
 def _tune(data: Data, ceiling: int) -> Tune:
-    everyone = CpuSet(range(ceiling))
+    everyone = span(ceiling)
     scheduler = tuple(
         Scheduler(
             vcpus=cpus_of(entry["vcpus"]) if "vcpus" in entry else everyone,

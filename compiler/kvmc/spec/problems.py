@@ -142,7 +142,10 @@ def _range(problem: Problem, place: Place) -> Iterator[Diagnostic]:
 def _pattern(problem: Problem, place: Place) -> Iterator[Diagnostic]:
     if problem.schema.get("title") == "size":
         yield from _size(problem, place)
-    elif problem.instance and problem.schema.get("format") != "cpuset":  # those are said elsewhere
+        return
+    if problem.schema.get("format") == "cpuset":
+        return  # said by the format
+    if problem.instance or "allOf" not in problem.schema:  # a "text" says itself that it is empty
         form = problem.validator_value.replace(r"(?!\n)", "")
         yield error(
             "KV219",

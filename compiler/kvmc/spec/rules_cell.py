@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from kvmc.cpuset import EMPTY, CpuSet, union
+from kvmc.cpuset import EMPTY, span, union
 from kvmc.diagnostics import error
 from kvmc.units import format_kib
 from kvmc.words import vcpus
@@ -28,7 +28,7 @@ _MOST = 50
 
 def vcpus_in_no_cell(vm: Vm) -> Iterator[Diagnostic]:
     """KV311: cells cover every vCPU; libvirt would silently put the rest into cell 0."""
-    missing = CpuSet(range(vm.cpu.max)) - union(cell.cpus for cell in vm.numa.cells)
+    missing = span(vm.cpu.max) - union(cell.cpus for cell in vm.numa.cells)
     if vm.numa.cells and missing:
         yield error(
             "KV311",
@@ -63,7 +63,7 @@ def _first(names: Iterator[str]) -> str:
 
 def cell_beyond_max(vm: Vm) -> Iterator[Diagnostic]:
     """KV313: cells hold vCPUs below cpu.max only."""
-    every = CpuSet(range(vm.cpu.max))
+    every = span(vm.cpu.max)
     for cell in vm.numa.cells:
         if beyond := cell.cpus - every:
             yield error(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kvmc.cpuset import CpuSet
+from kvmc.cpuset import CpuSet, span
 from kvmc.diagnostics import error
 from kvmc.words import vcpus
 
@@ -28,7 +28,7 @@ def map_without_manual(vm: Vm) -> Iterator[Diagnostic]:
 
 def unmapped_vcpus(vm: Vm) -> Iterator[Diagnostic]:
     """KV323: a manual map has every vCPU from 0 to max-1, so that hotplug never floats."""
-    missing = CpuSet(range(vm.cpu.max)) - CpuSet(vcpu for vcpu, _ in vm.pin.map)
+    missing = span(vm.cpu.max) - CpuSet(vcpu for vcpu, _ in vm.pin.map)
     if vm.pin.strategy == "manual" and missing:
         yield error(
             "KV323",
@@ -87,7 +87,7 @@ def mixed_without_vcpus(vm: Vm) -> Iterator[Diagnostic]:
 
 def mixed_beyond_max(vm: Vm) -> Iterator[Diagnostic]:
     """KV328: pin.vcpus has vCPUs below cpu.max only."""
-    beyond = (vm.pin.vcpus or CpuSet()) - CpuSet(range(vm.cpu.max))
+    beyond = (vm.pin.vcpus or CpuSet()) - span(vm.cpu.max)
     if vm.pin.strategy == "mixed" and beyond:
         yield error(
             "KV328",
@@ -99,7 +99,7 @@ def mixed_beyond_max(vm: Vm) -> Iterator[Diagnostic]:
 
 def mixed_is_dedicated(vm: Vm) -> Iterator[Diagnostic]:
     """KV329: with mixed at least one vCPU floats, as Nova asks too."""
-    if vm.pin.strategy == "mixed" and CpuSet(range(vm.cpu.max)) <= (vm.pin.vcpus or CpuSet()):
+    if vm.pin.strategy == "mixed" and span(vm.cpu.max) <= (vm.pin.vcpus or CpuSet()):
         yield error(
             "KV329",
             "strategy mixed, but every vCPU is dedicated",

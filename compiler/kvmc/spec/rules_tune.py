@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kvmc.cpuset import EMPTY, CpuSet
+from kvmc.cpuset import EMPTY, CpuSet, span
 from kvmc.diagnostics import error, warning
 from kvmc.words import vcpus
 
@@ -24,7 +24,7 @@ _MAX_WEIGHT = 10_000
 def scheduler_beyond_max(vm: Vm) -> Iterator[Diagnostic]:
     """KV341: scheduler classes apply to vCPUs below cpu.max only."""
     for index, entry in enumerate(vm.tune.scheduler):
-        if beyond := entry.vcpus - CpuSet(range(vm.cpu.max)):
+        if beyond := entry.vcpus - span(vm.cpu.max):
             yield error(
                 "KV341",
                 f"scheduler names {vcpus(beyond)}, but the last vCPU is {vm.cpu.max - 1}",
@@ -126,7 +126,7 @@ def _alone(vm: Vm) -> CpuSet:
     """Return the vCPUs that have a host CPU of their own, whatever else floats there."""
     pin = vm.pin
     if pin.strategy == "dedicated":
-        return CpuSet(range(vm.cpu.max))
+        return span(vm.cpu.max)
     if pin.strategy == "manual":
         return CpuSet(vcpu for vcpu, cpus in pin.map if len(cpus) == 1)
     return pin.vcpus if pin.strategy == "mixed" and pin.vcpus is not None else EMPTY

@@ -9,6 +9,9 @@ from hypothesis import strategies as st
 from kvmc.cpuset import CpuSet
 from kvmc.host.capabilities import read_capabilities
 from kvmc.host.model import Core, Node
+from kvmc.host.snapshot import load_host
+from kvmc.host.snapshot_text import dump_host
+from kvmc.source.reader import read
 
 if TYPE_CHECKING:
     from kvmc.host.model import Host
@@ -21,7 +24,9 @@ XML = """<capabilities>
         <memory unit='KiB'>1024</memory>
         <pages unit='KiB' size='4'>256</pages>
         <pages unit='KiB' size='2048'>3</pages>
-        <distances><sibling id='0' value='10'/><sibling id='2' value='21'/></distances>
+        <distances>
+          <sibling id='0' value='10'/><sibling id='2' value='21'/><sibling id='5' value='30'/>
+        </distances>
         <cpus num='2'>
           <cpu id='0' socket_id='1' die_id='0' core_id='0' siblings='0,4'/>
           <cpu id='4' socket_id='1' die_id='0' core_id='0' siblings='0,4'/>
@@ -62,7 +67,7 @@ def test_a_whole_host() -> None:
         Core(cpus=(1,), package=0, die=0, node=2),
     )
     assert found.nodes == (
-        Node(id=0, memory_kib=1024, hugepages=((2048, 3),), distances=((0, 10), (2, 21))),
+        Node(id=0, memory_kib=1024, hugepages=((2048, 3),), distances=((0, 10), (2, 21), (5, 30))),
         Node(id=2, memory_kib=2048),
         Node(id=5, memory_kib=7),
     )
@@ -75,6 +80,10 @@ def test_cpus_with_only_an_id_stand_alone_and_that_is_said() -> None:
     assert found.cores == (Core(cpus=(0,), node=0), Core(cpus=(8,), node=0))
     assert found.nodes == (Node(id=0, hugepages=((16384, 0),)),)
     assert codes(POWER) == ["KV408", "KV416"]
+
+
+def test_an_arch_of_nothing_to_print_is_absent() -> None:
+    assert host(XML.replace("x86_64", "\u200b")).arch is None
 
 
 def test_an_unknown_arch_is_absent() -> None:
@@ -117,3 +126,25 @@ def test_damaged_files_never_raise(data: st.DataObject) -> None:
         )
     outcome = read_capabilities("'".join(parts).encode(), "h", "h.xml")
     assert outcome.value is None or outcome.value.online <= CpuSet((0, 1, 4))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("<sibling id='5' value='30'/>", ""),
+        (
+            "<sibling id='5' value='30'/>",
+            "<sibling id='5' value='30'/><sibling id='5' value='31'/>",
+        ),
+        ("value='30'", "value='256'"),
+        ("size='2048'", "size='2047'"),
+        (">3</pages>", ">999999999999999</pages>"),
+    ],
+)
+def test_what_no_host_file_can_hold_is_dropped_and_told(old: str, new: str) -> None:
+    xml = XML.replace(old, new)
+    assert xml != XML
+    assert "KV413" in codes(xml)
+    documents = read(dump_host(host(xml)).encode(), "h.yaml").value
+    assert documents is not None
+    assert load_host(documents[0]).value == host(xml)

@@ -29,6 +29,7 @@ def test_numbers_keep_ids_only_where_they_are_unique() -> None:
     assert numbered(groups, {0: 7, 1: 7, 4: 3}) == {0: 7, 1: 7, 4: 3, 5: 3}
     assert numbered(groups, {0: 7, 4: 7}) == {0: 0, 1: 0, 4: 1, 5: 1}
     assert numbered(groups, {0: 7, 1: 8, 4: 9}) == {0: 0, 1: 0, 4: 1, 5: 1}
+    assert numbered(groups, {0: 7, 4: 2**31}) == {0: 0, 1: 0, 4: 1, 5: 1}
     assert numbered(groups, {0: 7}) == {0: 0, 1: 0, 4: 1, 5: 1}
 
 

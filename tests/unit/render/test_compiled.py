@@ -41,7 +41,8 @@ def test_the_second_run_compiles_nothing(caches: Path, monkeypatch: pytest.Monke
 def test_what_is_damaged_is_compiled_again(caches: Path) -> None:
     first = in_a_new_run()
     (kept,) = (caches / "kvmc").iterdir()
-    for damage in (b"", b"j2", kept.read_bytes()[:-20], b"\0" * 4000):
+    whole = kept.read_bytes()
+    for damage in (*(whole[:n] for n in range(200)), whole[:60] + b"\0" * 99, whole[:-20], b"\0"):
         kept.write_bytes(damage)
         assert in_a_new_run() == first
 

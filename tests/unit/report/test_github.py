@@ -67,5 +67,7 @@ def test_paths_are_the_repositorys_where_they_are_inside() -> None:
     assert path("../hosts/h.yaml") == "hosts/h.yaml"
     assert path("/repo/a.yaml") == "a.yaml"
     assert path("../../elsewhere/a.yaml") == "/elsewhere/a.yaml"
+    assert path("-a.yaml") == "fleet/-a.yaml"
     assert path("<stdin>") is None
+    assert path("-") is None
     assert path_of(error("KV900", "x"), "/repo", "/repo") is None

@@ -72,6 +72,12 @@ WRONG = [
     ("KV317", CELLS + "{cpus: 0-3, memory: 4GiB, distances: {0: 11}}]}"),
     ("KV318", CELLS + "{cpus: 0-3, memory: 4GiB, hugepages: 16GiB}]}"),
     ("KV320", CELLS + "{cpus: 0-3, memory: 4GiB, hugepages: 1GB}]}"),
+    (
+        "KV320",
+        "memory_backing: {hugepages: 2MiB}\n"
+        + CELLS
+        + "{cpus: 0-3, memory: 4GiB, hugepages: 0KiB}]}",
+    ),
     ("KV320", "cpu: {count: 4}\nmemory_backing: {hugepages: 0KiB}"),
     ("KV321", "cpu: {count: 4}\npin: {cpus: 0-3}"),
     ("KV321", "cpu: {count: 4}\npin: {strategy: shared, kind: efficiency}"),

@@ -264,6 +264,13 @@ def test_overcommit_is_a_sane_number(number: str) -> None:
     assert [p for p, _ in _messages(text, "host")] == ["/policy/overcommit"]
 
 
+def test_a_form_is_asked_of_an_empty_string_too() -> None:
+    text = "kvmc: v1\nkind: lock\nhost: h\nfingerprint: ''\nvms: {}\n"
+    assert [pointer for pointer, _ in _messages(text, "lock")] == ["/fingerprint"]
+    machine = "kvmc: v1\nkind: vm\nname: a\nmemory: 1GiB\ncpu: {count: 1}\nmachine: ''\n"
+    assert _messages(machine) == [("/machine", "this string must not be empty")]
+
+
 def test_text_that_xml_cannot_carry() -> None:
     text = SMALL + 'cpu: {count: 1}\nboot: {kernel: "/a\\nb"}'
     assert _messages(text) == [
