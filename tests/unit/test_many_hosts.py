@@ -26,11 +26,11 @@ cores, log, *sys.argv[1:] = sys.argv[1:]
 os.sched_getaffinity = lambda _: set(range(int(cores)))
 import kvmc.planner.plan as planner
 parent, plan_host = os.getpid(), planner.plan_host
-def planned(vms, host, held=()):
+def planned(vms, host, *lines):
     with open(log, "a") as file:
         file.write(f"{os.getpid()} {host and host.name}\\n")
     {act}
-    return plan_host(vms, host, held)
+    return plan_host(vms, host, *lines)
 planner.plan_host = planned
 from kvmc.cli import main
 raise SystemExit(main())
