@@ -44,23 +44,28 @@ def _has_room(problem: Problem, groups: tuple[Group, ...], free: _Threads) -> bo
     """Whether there are shared CPUs and pages for all groups, and nodes for the bound ones."""
     floats = 0
     pages: dict[int, int] = {}
-    homes = []
+    few = []
     for group in groups:
         floats += group.floats
         if group.page_kib is not None:
             pages[group.page_kib] = pages.get(group.page_kib, 0) + group.memory_kib
         if group.bound:
-            homes.append(_homes(problem, group, free))
+            homes = _homes(problem, group, free, len(groups))
+            if not homes:
+                return False
+            if len(homes) < len(groups):
+                few.append(homes)
     start = problem.start
-    if floats > start.all_floats or (len(homes) > 1 and not apart(homes)):
+    if floats > start.all_floats or (len(few) > 1 and not apart(few)):
         return False
-    if pages and any(kib > size * start.pool.get(size, 0) for size, kib in pages.items()):
-        return False
-    return [] not in homes
+    return not any(kib > size * start.pool.get(size, 0) for size, kib in pages.items())
 
 
-def _homes(problem: Problem, group: Group, free: _Threads) -> list[int]:
-    """Return the nodes that have what a group takes, each for itself; unknown memory is enough."""
+def _homes(problem: Problem, group: Group, free: _Threads, enough: int) -> list[int]:
+    """Return the nodes that have what a group takes, each for itself; unknown memory is enough.
+
+    With as many as there are groups one is left for it whatever the others take.
+    """
     start, kib, size = problem.start, group.memory_kib, group.page_kib
     need, floats = len(group.dedicated), group.floats
     found = []
@@ -73,4 +78,6 @@ def _homes(problem: Problem, group: Group, free: _Threads) -> list[int]:
             holds = size * start.pages.get((node, size), 0) >= kib
         if holds:
             found.append(node)
+            if len(found) == enough:
+                break
     return found
