@@ -122,19 +122,22 @@ def _unusable(held: Held, vm: Vm | None, host: Host, place: Place) -> Iterator[D
 def _contradictions(lock: Lock, host: Host, place: Place) -> Iterator[Diagnostic]:
     """Yield an error for each pair of lines that claim a core against the rules."""
     claims = {held.name: held.claim() for held in lock.held}
-    on_core: dict[tuple[int, ...], list[str]] = {}
+    owners: dict[tuple[int, ...], list[str]] = {}
+    floaters: dict[tuple[int, ...], list[str]] = {}
     for held in lock.held:
         claim = claims[held.name]
         if len(claim.dedicated) < _own_count(held):
             message = f"the lock holds a CPU for {held.name} twice"
             yield error("KV522", message, place.at("vms", held.name, key=True), hint=_ANEW)
-        named = claim.dedicated | claim.floating
-        homes = {home.cpus for cpu in named if (home := host.core_of.get(cpu))}
-        for core in homes:
-            on_core.setdefault(core, []).append(held.name)
+        for users, cpus_of in ((owners, claim.dedicated), (floaters, claim.floating)):
+            homes = {home.cpus for cpu in cpus_of if (home := host.core_of.get(cpu))}
+            for core in homes:
+                users.setdefault(core, []).append(held.name)
     clashes: dict[tuple[str, str], CpuSet] = {}
-    for core, names in on_core.items():
-        for first, second in combinations(names, 2):
+    for core, names in owners.items():
+        # Those that only float get on with each other, however many they are.
+        others = [(mine, name) for mine in names for name in floaters.get(core, ()) if name != mine]
+        for first, second in map(sorted, {*combinations(names, 2), *others}):
             if both := clash(core, claims[first], claims[second], host):
                 clashes[first, second] = clashes.get((first, second), EMPTY) | both
     for (first, second), both in sorted(clashes.items()):
