@@ -150,9 +150,11 @@ def check_undeclared(
     held: Sequence[Held], domains: Sequence[Held], host: Host, place: Place | None
 ) -> Iterator[Diagnostic]:
     """Yield an error for each domain, declared by no spec, on cores that the lock holds."""
+    claims = [(line, line.claim()) for line in held]
     for domain in domains:
-        for line in held:
-            both = union([clash(c.cpus, domain.claim(), line.claim(), host) for c in host.cores])
+        theirs = domain.claim()
+        for line, ours in claims:
+            both = union([clash(core.cpus, theirs, ours, host) for core in host.cores])
             if both:
                 message = (
                     f"the domain {domain.name}, which no spec declares, and {line.name} in the "

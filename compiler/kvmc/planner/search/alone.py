@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 _Threads = dict[int | None, int]
 """Node -> free threads."""
+_ANYWHERE = -1
+"""In the place of a node: the whole host."""
 
 
 def beyond_all(problem: Problem) -> list[int]:
@@ -25,10 +27,6 @@ def beyond_all(problem: Problem) -> list[int]:
         if demand.threads_needed > free[_ANYWHERE] or not _has_room(problem, demand.groups, free):
             found.append(number)
     return found
-
-
-_ANYWHERE = -1
-"""In the place of a node: the whole host."""
 
 
 def _free_threads(problem: Problem, view: int) -> _Threads:

@@ -175,7 +175,7 @@ def _run(problem: Problem, *, may_skip: bool, fewer_than: int = _ANY) -> tuple[_
         limit=problem.budget,
         least=_least(problem, may_skip=may_skip),
         fewer_than=fewer_than,
-        wanted=_wanted(problem),
+        wanted=_wanted(problem) if fewer_than < _ANY else (),
     )
     try:
         run.visit(0, problem.start, Cost(), ())

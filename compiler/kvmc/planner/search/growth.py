@@ -98,7 +98,6 @@ def _add(table: Table, one: Seat, core_class: CoreClass) -> bool:
         ((t.core_class, t.width) for t in one.taken for _ in range(t.number)),
         key=lambda cw: (-cw[1], -cw[0].free[view].bit_count(), cw[0]),
     )
-    before = Counter(cores)
     better = [
         (cut.shared, cut.split, n)
         for n, cut in enumerate(cuts)
@@ -117,6 +116,7 @@ def _add(table: Table, one: Seat, core_class: CoreClass) -> bool:
         return False
     after = Counter([(core, width) for width, (core, _) in zip(widths, cores, strict=True)])
     if problem.sharing:
+        before = Counter([(t.core_class, t.width) for t in one.taken for _ in range(t.number)])
         if not _exchange(table.stock, view, before - after, after - before):
             return False
     else:
