@@ -79,7 +79,9 @@ def _search(problem: Problem) -> Solution:
         from kvmc.planner.search.fleet import plan_fleet
 
         packed = plan_fleet(problem)
-        return _tried(problem, packed) if few_cores and not packed.complete else packed
+        if few_cores and not packed.complete:
+            packed = _tried(problem, packed)
+        return _of_those_placed(problem, packed)
     from kvmc.planner.search.branching import search_exactly
 
     steps = problem.budget if few_cores else min(problem.budget, _STEPS)
@@ -89,7 +91,23 @@ def _search(problem: Problem) -> Solution:
     from kvmc.planner.search.fleet import plan_fleet
 
     packed = plan_fleet(problem)
-    return min(exact, packed, key=lambda one: one.cost)
+    return _of_those_placed(problem, min(exact, packed, key=lambda one: one.cost))
+
+
+def _of_those_placed(problem: Problem, found: Solution) -> Solution:
+    """Return the plan that the VMs with a place get where nobody asked for the others.
+
+    Without those that fit nowhere there are more ways to be tried for everything but the first
+    preference; and whoever deletes their specs does not see the others move.
+    """
+    kept = [n for n, placement in enumerate(found.placements) if placement is not None]
+    if not 0 < len(kept) < len(found.placements):
+        return found
+    rest = _search(problem.only(kept))
+    if None in rest.placements:
+        return found
+    alone = replace(widened(problem, kept, rest), complete=found.complete)
+    return min(alone, found, key=lambda one: one.cost)
 
 
 def _tried(problem: Problem, found: Solution) -> Solution:
