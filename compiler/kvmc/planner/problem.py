@@ -20,6 +20,11 @@ FRESH, OPEN, OWN, MIXED = 0, 1, 2, 3
 """A core nobody is on; one with tenants that lets more in; one that only the VM in hand is on; one
 that the VM in hand shares with others."""
 
+MOST_CORES = 64
+"""Hosts of more are planned in counts alone; placements are not tried one by one."""
+BRIEF = 2_000
+"""Placements tried beside packing, or before it: a tenth of a second of Python."""
+
 
 class Bin(NamedTuple):
     """A level 3 cache's part of a node (SNC may cut a cache); None where unknown."""

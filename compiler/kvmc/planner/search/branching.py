@@ -11,6 +11,7 @@ First all VMs are asked for; only where that is impossible, or not found, may VM
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -166,6 +167,22 @@ def fewest_left_out(problem: Problem, known: int) -> tuple[list[int] | None, boo
     if run.best is None:
         return None, proven
     return [n for n, placement in enumerate(run.best[1]) if placement is not None], proven
+
+
+def bettered(problem: Problem, found: Solution) -> Solution:
+    """Return a better plan of all VMs than one that is known, or that one: none was found."""
+    run = _Run(
+        problem=problem,
+        may_skip=False,
+        limit=problem.budget,
+        least=_least(problem, may_skip=False),
+        best=(found.cost, found.placements, found.final),
+    )
+    with suppress(_Exhausted):
+        run.visit(0, problem.start, Cost(), ())
+    if run.best is None or run.best[1] is found.placements:
+        return found
+    return _solution(problem, run, complete=found.complete)
 
 
 def _run(problem: Problem, *, may_skip: bool, fewer_than: int = _ANY) -> tuple[_Run, bool]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
+from kvmc.planner.problem import BRIEF, MOST_CORES
 from kvmc.planner.search.arrange import arrange
 from kvmc.planner.search.fills import Effort
 from kvmc.planner.search.leaving import Totals, Trials, fewest_out
@@ -68,7 +69,19 @@ def plan_fleet(problem: Problem) -> Solution:
     found = solution_of(problem, table, complete=proven)
     if table is not None and is_untidy(table) and tidy(table):
         found = min(found, solution_of(problem, table, complete=proven), key=lambda one: one.cost)
+    if found.cost.shared and _may_share_less(tries, found):
+        from kvmc.planner.search.branching import bettered
+
+        return bettered(replace(problem, budget=min(problem.budget, BRIEF)), found)
     return found
+
+
+def _may_share_less(tries: _Tries, found: Solution) -> bool:
+    """Whether all VMs have a place, in a plan that is above the bound by counting."""
+    problem = tries.views[-1].problem
+    if None in found.placements or sum(problem.start.cores.values()) > MOST_CORES:
+        return False
+    return found.cost.shared > tries.least(range(len(problem.demands)))
 
 
 def _without_some(tries: _Tries, *, proven: bool) -> tuple[Table | None, bool]:

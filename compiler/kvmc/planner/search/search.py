@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from kvmc.planner.problem import Cost, Solution, widened
+from kvmc.planner.problem import BRIEF, MOST_CORES, Cost, Solution, widened
 from kvmc.planner.search.alone import beyond_all
 
 if TYPE_CHECKING:
@@ -18,9 +18,7 @@ _FEW_VMS = 4
 _FEW_VCPUS = 24
 _FEW_BINS = 8
 _FEW_CORES = 16
-_MOST_CORES = 64
-_STEPS = 2_000
-"""Placements tried on larger hosts before packing takes over."""
+"""On more than these only so many placements are tried as are tried beside packing."""
 
 
 def search(problem: Problem) -> Solution:
@@ -74,24 +72,29 @@ def _is_hopeless(problem: Problem, number: int) -> bool:
 
 def _search(problem: Problem) -> Solution:
     # imported when needed: the one is half of the planner, and small fleets do without it
-    few_cores = sum(problem.start.cores.values()) <= _FEW_CORES
     if not _is_small(problem):
         from kvmc.planner.search.fleet import plan_fleet
 
         packed = plan_fleet(problem)
-        if few_cores and not packed.complete:
+        if not packed.complete and sum(problem.start.cores.values()) <= MOST_CORES:
             packed = _tried(problem, packed)
         return _of_those_placed(problem, packed)
     from kvmc.planner.search.branching import search_exactly
 
-    steps = problem.budget if few_cores else min(problem.budget, _STEPS)
-    exact = search_exactly(replace(problem, budget=steps))
+    exact = search_exactly(_bounded(problem))
     if exact.complete:
         return exact
     from kvmc.planner.search.fleet import plan_fleet
 
     packed = plan_fleet(problem)
     return _of_those_placed(problem, min(exact, packed, key=lambda one: one.cost))
+
+
+def _bounded(problem: Problem) -> Problem:
+    """Return the problem with as many steps as trying all placements on its cores may take."""
+    if sum(problem.start.cores.values()) <= _FEW_CORES:
+        return problem
+    return replace(problem, budget=min(problem.budget, BRIEF))
 
 
 def _of_those_placed(problem: Problem, found: Solution) -> Solution:
@@ -111,17 +114,17 @@ def _of_those_placed(problem: Problem, found: Solution) -> Solution:
 
 
 def _tried(problem: Problem, found: Solution) -> Solution:
-    """Try all ways to leave out less than was found; there are few cores."""
+    """Try all ways to leave out less than was found."""
     from kvmc.planner.search.branching import fewest_left_out, search_exactly
     from kvmc.planner.search.fleet import plan_fleet
 
-    brief = replace(problem, budget=min(problem.budget, _STEPS))
+    brief = replace(problem, budget=min(problem.budget, BRIEF))
     kept, proven = fewest_left_out(brief, found.cost.left_out)
     if kept is None:
         return replace(found, complete=proven)
     best = plan_fleet(problem.only(kept))
     if None in best.placements:
-        best = search_exactly(problem.only(kept))
+        best = search_exactly(_bounded(problem.only(kept)))
     proven = proven and None not in best.placements
     return replace(widened(problem, kept, best), complete=proven)
 
@@ -130,6 +133,6 @@ def _is_small(problem: Problem) -> bool:
     """Whether all placements can be tried, or ruled out, in a moment."""
     if len(problem.demands) > _FEW_VMS or len(problem.bins) > _FEW_BINS:
         return False
-    if sum(problem.start.cores.values()) > _MOST_CORES:
+    if sum(problem.start.cores.values()) > MOST_CORES:
         return False
     return sum(demand.threads_needed for demand in problem.demands) <= _FEW_VCPUS
