@@ -187,8 +187,8 @@ def _import(imported: _Parser) -> None:
 
 
 def _init(start: _Parser) -> None:
-    start.register("type", None, _filled)
     start.add_argument("folder", nargs="?", default=".", metavar="DIR", help="where (default: .)")
+    _common(start)
 
 
 def _completion(completion: _Parser) -> None:

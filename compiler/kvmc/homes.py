@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kvmc.cores import in_turns
 from kvmc.diagnostics import Diagnostic, Outcome, error, warning
+from kvmc.forks import in_turns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from kvmc.host.model import Host
     from kvmc.planner.held import Held
@@ -53,7 +53,22 @@ def by_home(
             undecided.append(vm)
         if hosts and home.value == "" and vm.pin.strategy == "manual":
             diagnostics.append(_unguarded(vm, hosts))
+    diagnostics += _on_any_host_and_one(groups, forced)
     return groups, undecided, diagnostics
+
+
+def _on_any_host_and_one(
+    groups: Mapping[str | None, Mapping[str, Vm]], forced: str | None
+) -> Iterator[Diagnostic]:
+    """Yield an error for each VM that needs no host, and has the name of one that is placed.
+
+    What needs no host is defined wherever apply is called, unless it says where.
+    """
+    for name, vm in groups.get(None, {}).items():
+        for home, there in groups.items():
+            if home is not None and name in there and (forced or vm.host) in (None, home):
+                both = sorted((vm, there[name]), key=lambda v: (v.place.file, v.place.document))
+                yield _twice(both[1], both[0], home)
 
 
 def _unguarded(vm: Vm, hosts: Collection[str]) -> Diagnostic:
@@ -83,7 +98,7 @@ def _home(vm: Vm, hosts: Collection[str], forced: str | None) -> Outcome[str]:
         return Outcome(None)
     if name in hosts:
         return Outcome(name)
-    known = f"known are {', '.join(sorted(hosts))}" if hosts else "there is no hosts/ folder"
+    known = f"known are {', '.join(sorted(hosts))}" if hosts else "no host is described"
     import shlex  # only hints need it
 
     probe = shlex.join(["kvmc", "host", "probe", "--name", name, "-o", f"hosts/{name}.yaml"])

@@ -73,7 +73,7 @@ def check(texts: Sequence[Text], first: str | None = None) -> Outcome[Repository
 def _load_in_parts(texts: Sequence[Text]) -> Sequence[_Part]:
     if len(texts) < _LEAST:
         return (_load(texts),)
-    from kvmc.cores import share_out
+    from kvmc.forks import share_out
 
     return share_out(_load, texts, _LEAST)
 

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from kvmc.cores import in_turns, share_out
 from kvmc.diagnostics import Diagnostic, Outcome, note
+from kvmc.forks import in_turns, share_out
 from kvmc.homes import VMS_WORTH_A_FORK, by_home, heard, say_where_they_fit
 from kvmc.planner.model import HostPlan, Plan
 from kvmc.words import some
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from kvmc.homes import Tell
     from kvmc.host.model import Host
@@ -77,17 +77,8 @@ def plan(
             # What another host's lock holds is not for --host to free.
             if wishes.forced in (None, locked):
                 groups.setdefault(locked, {})
+    made = _tasks(repository, groups, {*groups, *(hosts if undecided else ())}, wishes)
     # A host whose lock cannot be built upon has room for nobody.
-    asked_for = {*groups, *(hosts if undecided else ())}
-    made = {
-        name: _task(
-            groups.get(name, {}),
-            hosts.get(name or ""),
-            repository.locks.get(name or ""),
-            wishes,
-        )
-        for name in sorted(asked_for, key=lambda name: name or "")
-    }
     held = {name: task.value.held for name, task in made.items() if name and task.value}
     diagnostics += say_where_they_fit(undecided, hosts, groups, held, tell)
     wanted = [task for name, task in made.items() if name in groups]
@@ -109,6 +100,22 @@ def plan(
     named = {vm: hosts[name] for vm, name in asked.items() if name in hosts}
     planned = Planned(plan=Plan(hosts=tuple(plans)), vms=by_key, locks=locks, named=named)
     return Outcome(planned, tuple(diagnostics))
+
+
+def _tasks(
+    repository: Repository,
+    groups: Mapping[str | None, Mapping[str, Vm]],
+    names: Iterable[str | None],
+    wishes: Wishes,
+) -> dict[str | None, Outcome[_Task]]:
+    """Return what is to be planned on the hosts of these names (None: on none), by name."""
+    hosts = {host.name: host for host in repository.hosts}
+    return {
+        name: _task(
+            groups.get(name, {}), hosts.get(name or ""), repository.locks.get(name or ""), wishes
+        )
+        for name in sorted(names, key=lambda name: name or "")
+    }
 
 
 class _Task(Struct, frozen=True, kw_only=True):

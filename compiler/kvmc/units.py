@@ -41,3 +41,14 @@ def format_kib(kib: int) -> str:
         if kib and kib % factor == 0:
             return f"{kib // factor}{unit}"
     return f"{kib}KiB"
+
+
+def rounded_kib(kib: int) -> str:
+    """Return a size for reading: as `format_kib` where it is whole GiB, else to a tenth of one.
+
+    MemTotal is hardly ever a round number. Below 1 GiB it is rounded to MiB, below that not at all.
+    """
+    gib, mib = kib / 1024**2, kib / 1024
+    if gib == int(gib) or mib < 1:
+        return format_kib(kib)
+    return f"{gib:.1f}GiB" if gib >= 1 else f"{mib:.0f}MiB"

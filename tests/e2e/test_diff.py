@@ -149,6 +149,22 @@ def test_a_host_model_is_expanded_in_the_live_xml_only(
     assert _changes(kvmc("diff", "vms", "--format", "json")) == {}
 
 
+def test_what_an_undeclared_domain_holds_is_not_given_away(
+    domain: str, tmp_path: Path, kvmc: Any
+) -> None:
+    (tmp_path / "hosts").mkdir()
+    cores = f"cores: [{{cpus: [[{FIRST}], [{LAST}]], package: 0, node: 0}}]"
+    host = f"kvmc: v1\nkind: host\nname: here\nnodes: [{{id: 0, memory: 4GiB}}]\n{cores}\n"
+    (tmp_path / "hosts" / "here.yaml").write_text(host, "utf-8")
+    mine = "memory: 64MiB\ncpu: {count: 1}\npin: {strategy: dedicated}\n"
+    spec = f"kvmc: v1\nkind: vm\nname: {domain}-beside\nhost: here\n{mine}"
+    (tmp_path / "vms" / "vm.yaml").write_text(spec, "utf-8")
+    for command in ("diff", "verify"):
+        done = kvmc(command, ".")
+        assert (done.returncode, "error[KV501]" in done.stderr) == (1, True), done.stderr
+        assert f"held by {domain}" in done.stderr
+
+
 @pytest.mark.skipif(len(CPUS) < 2, reason="one CPU has no other to move to")
 def test_a_vcpupin_by_hand_is_found_where_it_was_made(
     domain: str, virsh: Callable[..., str], kvmc: Any

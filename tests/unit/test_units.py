@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kvmc.units import SIZE_PATTERN, UNITS, SizeError, format_kib, parse_kib
+from kvmc.units import SIZE_PATTERN, UNITS, SizeError, format_kib, parse_kib, rounded_kib
 
 
 @given(st.integers(min_value=0, max_value=10**15 - 1))
@@ -44,6 +44,24 @@ def test_a_size_is_in_kib(text: str, kib: int) -> None:
 )
 def test_a_size_is_written_in_its_largest_exact_unit(kib: int, text: str) -> None:
     assert format_kib(kib) == text
+
+
+@pytest.mark.parametrize(
+    ("kib", "text"),
+    [
+        (67108864, "64GiB"),
+        (65888256, "62.8GiB"),
+        (2**31 + 2**20, "2049GiB"),
+        (2**30, "1TiB"),
+        (2**20 + 100, "1.0GiB"),
+        (524288, "512MiB"),
+        (700000, "684MiB"),
+        (700, "700KiB"),
+        (0, "0KiB"),
+    ],
+)
+def test_a_size_to_read_is_short(kib: int, text: str) -> None:
+    assert rounded_kib(kib) == text
 
 
 @pytest.mark.parametrize(

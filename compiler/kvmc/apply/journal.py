@@ -103,7 +103,7 @@ class Journal:
         handle = os.open(fresh, flags, 0o600)
         try:
             _append(handle, header)
-            fresh.rename(_path(folder))
+            fresh.rename(journal_file(folder))
             _sync_folder(folder)
         except BaseException:
             os.close(handle)
@@ -115,7 +115,7 @@ class Journal:
     @classmethod
     def resume(cls, folder: Path) -> Journal:
         """Open the unfinished journal to add to it; a torn last line is cut off first."""
-        path = _path(folder)
+        path = journal_file(folder)
         handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
         os.ftruncate(handle, path.read_bytes().rfind(b"\n") + 1)
         return cls(folder, handle)
@@ -139,7 +139,7 @@ class Journal:
         os.close(self._handle)
         finished = sorted(self._folder.glob("done-*.jsonl"))
         last = int(finished[-1].stem.partition("-")[2]) if finished else 0
-        _path(self._folder).rename(self._folder / f"done-{last + 1:06d}.jsonl")
+        journal_file(self._folder).rename(self._folder / f"done-{last + 1:06d}.jsonl")
         _sync_folder(self._folder)
         for old in finished[: max(0, len(finished) + 1 - KEPT)]:
             old.unlink(missing_ok=True)
@@ -151,7 +151,7 @@ def read(folder: Path) -> Unfinished | None:
     Raises CorruptError, and OSError where it cannot be read.
     """
     try:
-        data = _path(folder).read_bytes()
+        data = journal_file(folder).read_bytes()
     except FileNotFoundError:
         return None
     return parse(data)
@@ -184,10 +184,6 @@ def parse(data: bytes) -> Unfinished:
 
 def journal_file(folder: Path) -> Path:
     """Return the path of the unfinished journal, whether or not there is one."""
-    return _path(folder)
-
-
-def _path(folder: Path) -> Path:
     return folder / "journal.jsonl"
 
 

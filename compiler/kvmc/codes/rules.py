@@ -296,7 +296,8 @@ CODES: tuple[Code, ...] = (
     Code(
         "KV361",
         "VM name used twice",
-        "Two VMs of one host, or two without a host, have the same name. libvirt knows a domain"
-        " by its name, so the second would replace the first.",
+        "Two VMs of one host, or two without a host, have the same name, or one that needs no host"
+        " has the name of one that does. libvirt knows a domain by its name, so the second would "
+        "replace the first.",
     ),
 )

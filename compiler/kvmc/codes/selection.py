@@ -29,7 +29,7 @@ CODES: tuple[Code, ...] = (
     Code(
         "KV463",
         "planned for this machine",
-        "The VM needs a host, names none, and there is no hosts/ folder, so this machine was "
+        "The VM needs a host, names none, and hosts/ describes none, so this machine was "
         "probed and the plan is for it. Write `kvmc host probe -o hosts/NAME.yaml` to keep the "
         "description, with your policy in it, beside the specs.",
     ),

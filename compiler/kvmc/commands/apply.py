@@ -24,8 +24,7 @@ def run(options: argparse.Namespace, _view: View) -> Result:
     uri = options.connect or SYSTEM
     if options.confirm:
         return _confirm(uri)
-    options.connect = uri  # what other domains hold there is not for the planner to give away
-    read = placed.place(options)
+    read = placed.place(options, uri)
     if read.stopped:
         return read.inputs.result(document=receipt.document(dry_run=options.dry_run, uri=uri))
     try:

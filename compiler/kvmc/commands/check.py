@@ -22,9 +22,14 @@ if TYPE_CHECKING:
 
 
 def run(options: argparse.Namespace, _view: View) -> Result:
-    """Check everything found in PATHs and in the hosts/ that belongs to them."""
+    """Check everything found in PATHs and in the hosts/ that belongs to them.
+
+    With --locked it is planned too: nothing else tells whether a lock would change.
+    """
     read = inputs.read(options)
     read = replace(read, diagnostics=(*read.diagnostics, *_across(read)))
+    if options.locked and not inputs.stops(read.diagnostics, options):
+        read, _ = inputs.plan(options, read)
     repository = read.repository
     warned = sum(d.severity is Severity.WARNING for d in read.diagnostics)
     said = (

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 def run(options: argparse.Namespace, view: View) -> Result:
     """Compare every VM with the domain of its name; exit code 3 where one differs."""
-    given = placed.place(options)
     uri = options.connect or SYSTEM
+    given = placed.place(options, uri)
     if given.stopped:
         return given.inputs.result(document=_document(uri, ()))
     seen = looking.look(uri, given.names)

@@ -40,7 +40,9 @@ def run(options: argparse.Namespace, _view: View) -> Result:
         raise Failure(2, f"nothing was written, because these are there already: {names}")
     said = "".join(_write(folder / name, text, name in there) for name, text in texts.items())
     place = "" if options.folder == "." else f" {options.folder}"
-    return Result(said=f"{said}next: kvmc plan{printable(place)}\n")
+    return Result(
+        document={"kvmc": "v1", "kind": "init"}, said=f"{said}next: kvmc plan{printable(place)}\n"
+    )
 
 
 def _probed() -> Host:

@@ -83,14 +83,20 @@ def whole(options: argparse.Namespace) -> bool:
     return any(os.path.isdir(os.path.join(path, "hosts")) for path in options.paths or ["."])
 
 
-def plan(options: argparse.Namespace, inputs: Inputs) -> tuple[Inputs, pipeline.Planned]:
-    """Plan what was read; this machine is probed where a VM needs a host and there is none."""
+def plan(
+    options: argparse.Namespace, inputs: Inputs, uri: str | None = None
+) -> tuple[Inputs, pipeline.Planned]:
+    """Plan what was read; this machine is probed where a VM needs a host and there is none.
+
+    What domains of the connection hold that no spec declares is not given away: of `uri`, or of
+    the one that the options name.
+    """
     from kvmc import pipeline
     from kvmc.commands.terminal import bar
 
     inputs = _with_this_machine(options, inputs)
     wishes = pipeline.Wishes(
-        undeclared=_undeclared(options.connect, inputs),
+        undeclared=_undeclared(uri or options.connect, inputs),
         forced=inputs.forced,
         replan=options.replan,
         whole=whole(options),
@@ -123,8 +129,8 @@ def _undeclared(uri: str | None, inputs: Inputs) -> dict[str, tuple[Held, ...]]:
 
     seen = look(uri)
     known = {host.name for host in inputs.repository.hosts}
-    called = hosts.called(seen.host.hostname)
-    mine = {inputs.forced} & known or known & called or (known if len(known) == 1 else set())
+    asked = {vm.host for vm in inputs.repository.vms} & known or known
+    mine = {inputs.forced} & known or known & hosts.called(seen.host.hostname) or asked
     if len(mine) != 1:
         words = f"the hosts known are {', '.join(sorted(known))}"
         raise hosts.unnamed(uri, seen.host.hostname, words)
@@ -146,7 +152,7 @@ def _with_this_machine(options: argparse.Namespace, inputs: Inputs) -> Inputs:
     if host is None:
         return replace(inputs, diagnostics=found)
     if not asked:
-        text = f"there is no hosts/ folder; planning for this machine, {host.name}, as it is now"
+        text = f"no host is described; planning for this machine, {host.name}, as it is now"
         found += (note("KV463", text),)
     others = [other for other in repository.hosts if other.name != host.name]
     return replace(

@@ -45,6 +45,7 @@ def read_locks(repository: intake.Repository) -> tuple[dict[str, Text], list[Dia
         unread += text.diagnostics
         if text.value is None:
             continue
+        # Under its former name it may be the lock of another host in the same file.
         named = intake.locked_host(text.value) if former else host.name
         if named == host.name or named not in names:
             found[host.name] = text.value
@@ -52,10 +53,7 @@ def read_locks(repository: intake.Repository) -> tuple[dict[str, Text], list[Dia
 
 
 def _former_path(host: Host) -> str | None:
-    """Return the lock named after the host's file, as locks once were; None where there is none.
-
-    One that names another host of the repository is that one's.
-    """
+    """Return the lock named after the host's file, as locks once were; None where there is none."""
     file = host.place.file if host.place else ""
     path = f"{os.path.splitext(file)[0]}.lock.yaml"
     return None if _is_missing(path) else path
@@ -86,7 +84,7 @@ def write_locks(
         path = lock_path(host)
         if path is None or locked or host.name not in planned.locks:
             continue
-        done = save(path, dump_lock(planned.locks[host.name][0]))
+        done = save(path, dump_lock(planned.locks[host.name][0]), follow=True)
         if done.value is None:
             return said, done.diagnostics
         said += done.value

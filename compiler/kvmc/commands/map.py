@@ -52,7 +52,7 @@ def run(options: argparse.Namespace, view: View) -> Result:
     text = _svg(pictures) if options.svg else _html(pictures)
     if file == "-":
         return read.result(document=document, output=text)
-    saved = save(file, text)
+    saved = save(file, text, follow=True)
     return read.result(saved.diagnostics, document=document, said=saved.value or "")
 
 
@@ -99,7 +99,7 @@ def _compose(hosts: _Drawn, planned: Planned) -> tuple[Picture, ...]:
         compose(
             host,
             plan,
-            {vm.name: _asked(vm) for (name, _), vm in planned.vms.items() if name == host.name},
+            {vm.name: _asked(planned.vms[host.name, vm.name]) for vm in (plan.vms if plan else ())},
         )
         for host, plan in hosts
     )
@@ -125,7 +125,7 @@ def _text(hosts: _Drawn, pictures: Sequence[Picture], view: View) -> str:
             f"{view.style.paint('not placed', '1;31')} {text}\n" for text in picture.unplaced
         )
         drawn = draw(host, plan, view.style, view.width)
-        parts.append(f"{drawn}\n{to_text(picture.totals)}{left}")
+        parts.append(f"{drawn}\n{to_text(picture.totals, view.room)}{left}")
     return "\n".join(parts)
 
 

@@ -39,12 +39,15 @@ class Placed(Struct, frozen=True, kw_only=True):
         return frozenset(job.vm.name for _, job in self.jobs)
 
 
-def place(options: argparse.Namespace) -> Placed:
-    """Read, check and plan as `kvmc build` does; nothing of libvirt is looked at."""
+def place(options: argparse.Namespace, uri: str | None) -> Placed:
+    """Read, check and plan as `kvmc build` does, around what undeclared domains hold at `uri`.
+
+    None: nothing of libvirt is looked at, unless the options name a connection.
+    """
     read = inputs.read(options)
     if read.failed:
         return Placed(inputs=read, stopped=True)
-    read, planned = inputs.plan(options, read)
+    read, planned = inputs.plan(options, read, uri)
     bases, missing = read_bases(planned)
     read = replace(read, diagnostics=(*read.diagnostics, *missing))
     if inputs.stops(read.diagnostics, options):

@@ -38,7 +38,9 @@ def _drawn(planned: Planned, view: View) -> str:
             parts.append(draw(plan.host, plan, view.style, view.width))
         of_none = plan.host is None and len(planned.plan.hosts) > 1
         title = f"{view.style.paint('on no host', '1')}\n" if of_none else ""
-        parts.append(title + to_text(plan, view.style, view.room))
+        name = plan.host.name if plan.host else None
+        sizes = {vm.name: planned.vms[name, vm.name].memory_kib for vm in plan.vms}
+        parts.append(title + to_text(plan, sizes, view.style, view.room))
     return "\n".join(part for part in parts if part)
 
 

@@ -26,19 +26,19 @@ def run(options: argparse.Namespace, view: View) -> Result:
     threads = see(snapshot, {guest.pid for guest in guests.running()})
     found = tuple(_limits(snapshot))
     if options.cpu is None:
-        table = rows(threads)
+        shown = rows(threads)
         return Result(
             diagnostics=found,
-            output=guests_table(table, view.style),
-            said="" if table else "no QEMU guest runs here\n",
-            document={"kvmc": "v1", "kind": "ps", "threads": guests_json(table)},
+            output=guests_table(shown, view.style, view.room),
+            said="" if shown else "no QEMU guest runs here\n",
+            document={"kvmc": "v1", "kind": "ps", "threads": guests_json(shown)},
         )
     if options.cpu not in snapshot.online:
         raise Failure(2, f"there is no CPU {options.cpu} online; online are {snapshot.online}")
     there = on_cpu(threads, options.cpu)
     return Result(
         diagnostics=found,
-        output=cpu_table(there, view.style),
+        output=cpu_table(there, view.style, view.room),
         said="" if there else f"no thread is pinned to CPU {options.cpu} or last ran on it\n",
         document={"kvmc": "v1", "kind": "ps", "cpu": options.cpu, "threads": cpu_json(there)},
     )

@@ -31,12 +31,14 @@ def run(options: argparse.Namespace, view: View) -> Result:
     The guest's side is --cpuinfo, or with --agent what its agent tells. With --cpuinfo and neither
     --connect nor --agent no libvirt is needed.
     """
-    given = placed.place(options)
+    looks = options.connect is not None or options.cpuinfo is None or options.agent
+    uri = options.connect or SYSTEM
+    given = placed.place(options, uri if looks else None)
     if given.stopped:
         return given.inputs.result(document=_document((), ()))
     sides: list[Checked] = []
-    if options.connect is not None or options.cpuinfo is None or options.agent:
-        sides += _libvirt_sides(options, given, view)
+    if looks:
+        sides += _libvirt_sides(options, given, uri, view)
     if options.cpuinfo is not None:
         sides.append(guests.from_file(options, given))
     findings = tuple(f for side in sides for f in side.findings)
@@ -75,9 +77,11 @@ def _said(findings: Sequence[Finding], fix: str | None) -> str:
     return f"{count}; {way}\n"
 
 
-def _libvirt_sides(options: argparse.Namespace, given: Placed, view: View) -> list[Checked]:
+def _libvirt_sides(
+    options: argparse.Namespace, given: Placed, uri: str, view: View
+) -> list[Checked]:
     """Return the host, its domains, and the guests as far as they are asked."""
-    seen = looking.look(options.connect or SYSTEM, given.names)
+    seen = looking.look(uri, given.names)
     jobs = placed.jobs_on(given, seen.host)
     sides = [described.check(given, seen.host), _domains_side(options, jobs, seen, view)]
     if options.agent:

@@ -1,4 +1,4 @@
-"""A `Host` as JSON (contract section 6) and as a short text for people."""
+"""A `Host` as JSON (contract section 6), and what the drawn map does not say of it as text."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from kvmc.cpuset import CpuSet, union
 from kvmc.host.assemble import KIND_WORDS
-from kvmc.units import format_kib
-from kvmc.words import many
+from kvmc.units import format_kib, rounded_kib
+from kvmc.words import either, many
 
 if TYPE_CHECKING:
     from kvmc.host.model import Core, Host, Node
@@ -67,9 +67,11 @@ def _node(node: Node, cpus: CpuSet) -> Json:
 
 
 def to_text(host: Host) -> str:
-    """Return a summary of a few lines and a table of nodes; long CPU lists wrap."""
-    about = ", ".join(part for part in (host.model, host.arch) if part)
-    lines = [f"{host.name}  {about}".rstrip(), _counts(host), "", *_table(host)]
+    """Return what stands below the map, whose title has name, model, cores and CPUs.
+
+    A line of counts, a table of nodes, then kinds of cores and policy; long CPU lists wrap.
+    """
+    lines = [_counts(host), "", *_table(host)]
     rest = [
         *_kinds(host),
         ("offline", str(host.offline)),
@@ -86,13 +88,12 @@ def to_text(host: Host) -> str:
 
 def _counts(host: Host) -> str:
     threads = sorted({len(core.cpus) for core in host.cores})
+    word = "thread" if threads == [1] else "threads"
     packages = {core.package for core in host.cores} - {None}
     caches = {core.l3 for core in host.cores} - {None}
     counts = (
-        many(len(host.online), "CPU"),
-        many(len(host.cores), "core"),
-        "/".join(map(str, threads))
-        + (" thread per core" if threads == [1] else " threads per core"),
+        *([host.arch] if host.arch else []),
+        f"{either(map(str, threads))} {word} per core",
         many(len(packages), "socket") if packages else "sockets unknown",
         many(len(host.nodes), "NUMA node"),
         many(len(caches), "L3 cache") if caches else "no L3 cache known",
@@ -106,7 +107,7 @@ def _table(host: Host) -> list[str]:
     rows += [
         (
             str(node.id),
-            _gib(node.memory_kib),
+            "?" if node.memory_kib is None else rounded_kib(node.memory_kib),
             ", ".join(f"{pages} x {format_kib(size)}" for size, pages in node.hugepages if pages)
             or "-",
             " ".join(str(far) for _, far in node.distances) or "?",
@@ -120,11 +121,6 @@ def _table(host: Host) -> list[str]:
         cells = [cell.ljust(size) for cell, size in zip(row, widths, strict=False)]
         lines += _wrapped("  ".join(cells) + "  ", row[-1])
     return lines
-
-
-def _gib(kib: int | None) -> str:
-    """Return a size for reading, not for copying: MemTotal is hardly ever a round number."""
-    return "?" if kib is None else f"{kib / 1024**2:.1f}GiB"
 
 
 def _kinds(host: Host) -> list[tuple[str, str]]:

@@ -9,7 +9,7 @@ from kvmc.cpuset import EMPTY, CpuSet, union
 from kvmc.diagnostics import Diagnostic, note, warning
 from kvmc.planner.memory import book_unbound
 from kvmc.units import format_kib
-from kvmc.words import both, nodes, some
+from kvmc.words import both, cpus, nodes, some
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -112,8 +112,8 @@ def _between_vms(host: Host, users: Mapping[int, Sequence[str]]) -> Iterator[Dia
     for together, cores in by_names.items():
         yield note(
             "KV506",
-            f"{' and '.join(together)} share the cores of CPUs {CpuSet(cores)} of {host.name}, "
-            "as core_sharing: allow lets them",
+            f"{both(together)} share the {'core' if len(cores) == 1 else 'cores'} of "
+            f"{cpus(CpuSet(cores))} of {host.name}, as core_sharing: allow lets them",
         )
 
 

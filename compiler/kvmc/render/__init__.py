@@ -1,1 +1,1 @@
-"""Stage five: a VM and its plan to an artefact: a libvirt domain."""
+"""Stage five: a VM and its plan to an artefact: a libvirt domain, or a QEMU command."""

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from kvmc.render.qemu_options import Option
     from kvmc.spec.model import Cpu, Vm
 
-Property = tuple[str, str]
-
 _QEMU_NAMES = {
     "cmp_legacy": "cmp-legacy",
     "ds_cpl": "ds-cpl",

@@ -1,1 +1,1 @@
-"""What the user sees: diagnostics, plans and hosts as text or JSON. Pure; prints nothing."""
+"""What the user sees: values as text, JSON, SARIF and pictures. Pure; prints nothing."""

@@ -9,7 +9,7 @@ from msgspec import Struct
 from kvmc.report.marks import Use, marks_of
 from kvmc.report.style import printable
 from kvmc.report.table import table
-from kvmc.words import many, some
+from kvmc.words import many, nodes, some
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -144,7 +144,7 @@ def _rest(site: _Site | None, vm: Vm, plan: VmPlan) -> Iterator[str]:
         where = "not bound" if cell.host_node is None else f"host node {cell.host_node}"
         yield f"cell {cell.id} (vCPUs {cell.vcpus}): {where}"
     if plan.memory_nodes:
-        yield f"memory from node {plan.memory_nodes}, {plan.memory_mode}"
+        yield f"memory from {nodes(plan.memory_nodes)}, {plan.memory_mode}"
     if site is not None and plan.strategy in ("dedicated", "mixed"):
         given = "; ".join(_given_up(site, vm))
         yield f"given up: {given or 'nothing'}"
@@ -162,11 +162,11 @@ def _given_up(site: _Site, vm: Vm) -> Iterator[str]:
     for cell in sorted(groups, key=lambda c: -1 if c is None else c):
         inside = [core for p, core in cores if p.cell == cell]
         name = "it" if cell is None else f"cell {cell}"
-        nodes = {core.node for core in inside}
+        homes = {core.node for core in inside}
         caches = {(core.node, core.l3) for core in inside}
-        if len(nodes) > 1:
-            yield f"{name} is spread over {len(nodes)} nodes"
-        if len(caches) > len(nodes):
+        if len(homes) > 1:
+            yield f"{name} is spread over {len(homes)} nodes"
+        if len(caches) > len(homes):
             yield f"{name} is spread over {len(caches)} last-level caches"
     if plan.memory_mode == "preferred" != vm.numa.mode:
         yield "not all of its memory fits its nodes"

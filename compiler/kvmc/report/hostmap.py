@@ -15,7 +15,8 @@ from msgspec import Struct
 
 from kvmc.report.marks import Mark, Use, letters_of, marks_of
 from kvmc.report.style import printable
-from kvmc.units import format_kib
+from kvmc.units import rounded_kib
+from kvmc.words import many
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -144,7 +145,7 @@ def _title(host: Host) -> str:
     parts = [printable(host.name)]
     if host.model:
         parts.append(printable(host.model))
-    parts.append(f"{len(host.cores)} cores, {len(host.online)} CPUs")
+    parts.append(f"{many(len(host.cores), 'core')}, {many(len(host.online), 'CPU')}")
     return " · ".join(parts)
 
 
@@ -159,7 +160,7 @@ def _groups(host: Host) -> dict[str, dict[str, list[Core]]]:
             place.append(f"socket {core.package}")
         if core.node is not None:
             size = memory.get(core.node)
-            place.append(f"node {core.node}" + (f" ({_size(size)})" if size else ""))
+            place.append(f"node {core.node}" + (f" ({rounded_kib(size)})" if size else ""))
         if core.l3 is not None:
             cache.append(f"L3 {core.l3}")
         if many_kinds and core.kind:
@@ -172,12 +173,6 @@ def _groups(host: Host) -> dict[str, dict[str, list[Core]]]:
 def _order(core: Core) -> tuple[int, ...]:
     known = (core.package, core.node, core.l3)
     return (*(1 << 30 if fact is None else fact for fact in known), core.cpus[0])
-
-
-def _size(kib: int) -> str:
-    """Return a size rounded to a tenth of a GiB: node sizes are never round in practice."""
-    gib = kib / 1024**2
-    return format_kib(kib) if gib == int(gib) else f"{gib:.1f}GiB"
 
 
 def _legend(host: Host, pen: _Pen, width: int) -> list[str]:

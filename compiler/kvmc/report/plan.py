@@ -8,6 +8,7 @@ from kvmc.cpuset import union
 from kvmc.report.style import printable
 from kvmc.report.table import table
 from kvmc.units import format_kib
+from kvmc.words import nodes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -84,12 +85,13 @@ def _vm_json(vm: VmPlan, file: str | None) -> dict[str, Any]:
     }
 
 
-def to_text(plan: HostPlan, style: Style, room: int | None = None) -> str:
-    """Return one line a VM: its vCPUs, their host CPUs, nodes, emulator and I/O threads.
+def to_text(plan: HostPlan, sizes: Mapping[str, int], style: Style, room: int | None = None) -> str:
+    """Return one line a VM: its vCPUs, their host CPUs, memory, emulator and I/O threads.
 
-    `room` is the width of the terminal; a line of CPUs that is longer is folded.
+    `sizes` maps a VM to its memory in KiB. `room` is the width of the terminal; a line of CPUs that
+    is longer is folded.
     """
-    rows = [_row(vm) for vm in plan.vms]
+    rows = [_row(vm, sizes[vm.name]) for vm in plan.vms]
     head = ("VM", "vCPUs", "topology", "host CPUs", "memory", "emulator", "I/O threads")
     lines = table(head, rows, style, room) if rows else []
     for left in plan.unplaced:
@@ -99,7 +101,7 @@ def to_text(plan: HostPlan, style: Style, room: int | None = None) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def _row(vm: VmPlan) -> tuple[str, ...]:
+def _row(vm: VmPlan, kib: int) -> tuple[str, ...]:
     boot = sum(pin.boot for pin in vm.vcpus)
     count = f"{boot}" if boot == len(vm.vcpus) else f"{boot} of {len(vm.vcpus)}"
     t = vm.topology
@@ -110,7 +112,7 @@ def _row(vm: VmPlan) -> tuple[str, ...]:
         count,
         shape if t.dies * t.clusters > 1 else f"{t.sockets}x{t.cores}x{t.threads}",
         pins_text(vm),
-        _memory_text(vm),
+        _memory_text(vm, kib),
         str(vm.emulator or ""),
         str(io),
     )
@@ -135,8 +137,10 @@ def _pin_text(pin: VcpuPin) -> str:
     return str(pin.cpus) if pin.dedicated else f"({pin.cpus})"
 
 
-def _memory_text(vm: VmPlan) -> str:
-    return cells_text(vm) or (f"node {vm.memory_nodes}" if vm.memory_nodes else "")
+def _memory_text(vm: VmPlan, kib: int) -> str:
+    where = f" on {nodes(vm.memory_nodes)}" if vm.memory_nodes else ""
+    mode = "" if vm.memory_mode in (None, "strict") else f" ({vm.memory_mode})"
+    return cells_text(vm) or f"{format_kib(kib)}{where}{mode}"
 
 
 def cells_text(vm: VmPlan) -> str:

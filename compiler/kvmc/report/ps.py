@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kvmc.report.style import printable
+from kvmc.report.table import table
 from kvmc.words import some
 
 if TYPE_CHECKING:
@@ -17,16 +18,16 @@ _COMPANIONS = 3
 """Named in a table's cell; the rest is counted there, and JSON has them all."""
 
 
-def guests_table(rows: Sequence[Row], style: Style) -> str:
-    """Return a line for each guest thread; "" without any."""
+def guests_table(rows: Sequence[Row], style: Style, room: int | None = None) -> str:
+    """Return a line for each guest thread, folded to `room` columns; "" without any."""
     head = ("GUEST", "STARTED BY", "THREAD", "TID", "ALLOWED", "LAST", "SHARES THAT CPU WITH")
-    return _table(head, ((*_cells(row.seen), _company(row)) for row in rows), style)
+    return _table(head, ((*_cells(row.seen), _company(row)) for row in rows), style, room)
 
 
-def cpu_table(threads: Sequence[Seen], style: Style) -> str:
-    """Return a line for each thread of one CPU; "" without any."""
+def cpu_table(threads: Sequence[Seen], style: Style, room: int | None = None) -> str:
+    """Return a line for each thread of one CPU, folded to `room` columns; "" without any."""
     head = ("PROGRAM", "STARTED BY", "THREAD", "TID", "ALLOWED", "LAST", "WHY HERE")
-    return _table(head, ((*_cells(seen), _why(seen)) for seen in threads), style)
+    return _table(head, ((*_cells(seen), _why(seen)) for seen in threads), style, room)
 
 
 def _cells(seen: Seen) -> tuple[str, ...]:
@@ -51,17 +52,12 @@ def _why(seen: Seen) -> str:
     return text if seen.policy == "other" else f"{text}, SCHED_{seen.policy.upper()}"
 
 
-def _table(head: tuple[str, ...], lines: Iterable[tuple[str, ...]], style: Style) -> str:
+def _table(
+    head: tuple[str, ...], lines: Iterable[tuple[str, ...]], style: Style, room: int | None
+) -> str:
     body = list(lines)
-    if not body:
-        return ""
-    widths = [max(len(line[i]) for line in (head, *body)) for i in range(len(head))]
-
-    def text(line: tuple[str, ...]) -> str:
-        cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-        return "  ".join(cells).rstrip()
-
-    return "\n".join((style.paint(text(head), "1"), *map(text, body))) + "\n"
+    shown = table(head, body, style, room, keep_empty=True) if body else []
+    return "".join(f"{line}\n" for line in shown)
 
 
 def guests_json(rows: Iterable[Row]) -> list[dict[str, Any]]:

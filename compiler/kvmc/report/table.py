@@ -14,14 +14,21 @@ _GAP = "  "
 
 
 def table(
-    head: Sequence[str], rows: Sequence[Sequence[str]], style: Style, room: int | None = None
+    head: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    style: Style,
+    room: int | None = None,
+    *,
+    keep_empty: bool = False,
 ) -> list[str]:
-    """Return aligned lines, two spaces between columns; columns empty in every row are left out.
+    """Return aligned lines, two spaces between columns; there must be a row.
+
+    Columns that are empty in every row are left out, unless `keep_empty` says that this tells too.
 
     Where they are wider than `room` the widest columns are folded, at blanks and behind commas, as
     far as their words allow; None folds nothing, for what is not read by people.
     """
-    used = [i for i in range(len(head)) if any(row[i] for row in rows)]
+    used = [i for i in range(len(head)) if keep_empty or any(row[i] for row in rows)]
     columns = [[head[i], *(row[i] for row in rows)] for i in used]
     widths = [max(map(len, column)) for column in columns]
     if room is not None:

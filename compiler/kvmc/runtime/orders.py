@@ -53,7 +53,7 @@ class Orders(Struct, frozen=True, kw_only=True):
 
 
 def orders_of(job: Job) -> Orders:
-    """Return a job's orders."""
+    """Return what a VM's plan says of each thread, and the classes and limits of its spec."""
     return Orders(
         name=job.vm.name,
         count=job.vm.cpu.count,

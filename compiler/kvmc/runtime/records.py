@@ -45,7 +45,7 @@ class Guest(Struct, frozen=True, kw_only=True):
 
 
 def register(guest: Guest) -> None:
-    """Write the guest down."""
+    """Write guest.json, over the one there is, whole or not at all; raises OSError."""
     data = {
         "kvmc": "v1",
         "kind": "guest",

@@ -1,4 +1,4 @@
-"""The rule for hyperthread conflicts, as a table: what two VMs may have of one core."""
+"""Pins by number: what two VMs may have of one core, as a table (docs/planner.md, rule 9)."""
 
 from __future__ import annotations
 

@@ -35,6 +35,10 @@ def test_a_small_host() -> None:
     )
 
 
+def test_one_is_no_plural() -> None:
+    assert draw(synthetic("core:1 pu:1"), None, PLAIN, 80).startswith("synthetic · 1 core, 1 CPU\n")
+
+
 @pytest.mark.parametrize("width", [40, 100])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_every_cpu_stands_once_and_inside_the_width(shape: str, width: int) -> None:

@@ -9,7 +9,7 @@ import pytest
 from kvmc.cpuset import CpuSet
 from kvmc.planner.model import CellPlan
 from kvmc.report.picture.compose import compose
-from kvmc.report.picture.memory import Asked, size_text
+from kvmc.report.picture.memory import Asked
 from kvmc.report.picture.palette import DARK_LOOKS, LOOKS, VM_LOOKS, vm_colour, vm_pattern
 from kvmc.report.picture.totals import to_text
 from tests.property.hosts import GIB, SHAPES, synthetic
@@ -193,14 +193,6 @@ def test_huge_pages_fit_in_their_pools() -> None:
     assert text.startswith("64GiB · 4GiB bound · 60GiB left · a: 2GiB from elsewhere · ")
 
 
-@pytest.mark.parametrize(
-    ("kib", "text"),
-    [(64 * GIB, "64GiB"), (GIB + 100, "1.0GiB"), (512 * 1024, "512MiB"), (1024 * GIB, "1TiB")],
-)
-def test_sizes_are_rounded_for_reading(kib: int, text: str) -> None:
-    assert size_text(kib) == text
-
-
 def test_totals_of_the_full_host() -> None:
     rows = [line.split() for line in to_text(full().totals).splitlines()]
     words = ("node CPUs dedicated reserved shared pools", "not for guests", "pinned to")
@@ -211,6 +203,19 @@ def test_totals_of_the_full_host() -> None:
         ["1", "16", "3", "0", "0", "0", "2", "2", "3", "6", "3", "0", "64GiB", "16GiB"],
         ["all", "32", "7", "2", "4", "2", "2", "2", "5", "8", "4", "2", "128GiB", "28GiB"],
     ]
+
+
+@pytest.mark.parametrize("room", [30, 60, 80])
+def test_totals_of_a_narrow_terminal_follow_below_with_their_nodes(room: int) -> None:
+    table = full().totals
+    text = to_text(table, room)
+    assert max(map(len, text.splitlines())) <= room
+    parts = [part.splitlines() for part in text.split("\n\n")]
+    assert len(parts) > 1
+    assert all([line.split()[0] for line in part] == ["node", "0", "1", "all"] for part in parts)
+    for number, row in enumerate(table.rows, start=1):
+        assert [c for part in parts for c in part[number].split()[1:]] == list(row[1:])
+    assert to_text(table, max(map(len, to_text(table).splitlines()))) == to_text(table)
 
 
 @pytest.mark.parametrize("shape", SHAPES)

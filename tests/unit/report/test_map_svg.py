@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from lxml import etree
+from msgspec.structs import replace
 
 from kvmc.report.picture.compose import compose
-from kvmc.report.picture.layout import layout
+from kvmc.report.picture.layout import layout, text_width
 from kvmc.report.picture.model import Box, Cpu
 from kvmc.report.picture.svg import to_svg
 from tests.property.hosts import SHAPES, synthetic
@@ -124,6 +125,19 @@ def test_long_names_are_cut_in_the_legend_and_whole_in_its_title() -> None:
     root = _parsed(to_svg((full(name),)))
     assert f"{name} (4)" in [title.text for title in root.iter(f"{SVG}title")]
     assert "x" * 34 + "… (4)" in [text.text for text in root.iter(f"{SVG}text")]
+
+
+def test_why_a_vm_has_no_place_is_told_in_full_and_within_the_page() -> None:
+    reason = "needs 6 whole cores on one node; " + "; ".join(f"node {n} has {n}" for n in range(40))
+    root = _parsed(to_svg((replace(full(), unplaced=(f"lb: {reason}", "x" * 300)),)))
+    lines = [text for text in root.iter(f"{SVG}text") if text.get("class") == "bad"]
+    told = " ".join(line.text for line in lines)
+    assert told.startswith(f"not placed: lb: {reason} not placed: ")
+    assert told.count("x") == 300
+    assert all(text_width(line.text, 11) < float(root.get("width")) for line in lines)
+    depths = [float(line.get("y")) for line in lines]
+    assert depths == sorted(set(depths))
+    assert depths[-1] < float(root.get("height"))
 
 
 def test_several_hosts_stand_below_each_other() -> None:

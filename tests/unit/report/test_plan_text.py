@@ -54,7 +54,7 @@ def test_pins_are_in_the_order_of_the_vcpus(
 
 
 def _row(*vms: VmPlan) -> list[str]:
-    return to_text(plan(None, *vms), Style()).splitlines()
+    return to_text(plan(None, *vms), {vm.name: 3 << 20 for vm in vms}, Style()).splitlines()
 
 
 def test_columns_that_nobody_fills_are_left_out() -> None:
@@ -62,7 +62,6 @@ def test_columns_that_nobody_fills_are_left_out() -> None:
     assert head.split("  ")[0] == "VM"
     assert "emulator" not in head
     assert "I/O threads" not in head
-    assert "memory" not in head
 
 
 def test_columns_are_aligned() -> None:
@@ -99,7 +98,11 @@ def test_memory_is_told_by_cell_or_by_node() -> None:
         for i, node in enumerate((1, 0))
     )
     assert "1GiB on node 1, 1GiB on node 0" in _row(vm("a", "1-2", cells=cells))[1]
-    assert "node 0-1" in _row(vm("a", "1-2", memory_nodes=CpuSet([0, 1])))[1]
+    assert "  3GiB on nodes 0-1  " in _row(vm("a", "1-2", memory_nodes=CpuSet([0, 1])))[1]
+    assert "  3GiB on node 0  " in _row(vm("a", "1-2", memory_nodes=CpuSet([0])))[1]
+    loose = vm("a", "1-2", memory_nodes=CpuSet([0]), memory_mode="preferred")
+    assert "  3GiB on node 0 (preferred)  " in _row(loose)[1]
+    assert "  3GiB  " in _row(vm("a", "1-2"))[1]
 
 
 def test_io_threads_are_told_together() -> None:
@@ -108,14 +111,20 @@ def test_io_threads_are_told_together() -> None:
 
 def test_who_has_no_place_is_told_with_the_reason() -> None:
     left = Unplaced(name="b", reason="needs 2 cores", proven=True)
-    text = to_text(HostPlan(host=None, vms=(floating("a", "0", 1),), unplaced=(left,)), Style())
+    text = to_text(
+        HostPlan(host=None, vms=(floating("a", "0", 1),), unplaced=(left,)), {"a": 1}, Style()
+    )
     assert text.endswith("not placed b: needs 2 cores\n")
-    alone = to_text(HostPlan(host=None, vms=(), unplaced=(left,)), Style())
+    alone = to_text(HostPlan(host=None, vms=(), unplaced=(left,)), {}, Style())
     assert alone == "not placed b: needs 2 cores\n"
 
 
 def test_a_table_without_rows_is_its_caller_s_affair_but_one_row_is_enough() -> None:
     assert table(("a", "b"), [("1", "")], Style()) == ["a", "1"]
+
+
+def test_columns_that_are_empty_stay_where_that_tells() -> None:
+    assert table(("a", "b"), [("1", "")], Style(), keep_empty=True) == ["a  b", "1"]
 
 
 def test_names_never_steer_a_terminal() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from kvmc.report.picture.markup import clean
 from kvmc.report.picture.model import Memory, Share
 from kvmc.report.picture.tenants import numbers_of
-from kvmc.units import format_kib
+from kvmc.units import format_kib, rounded_kib
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -114,10 +114,10 @@ def _booked(node: Node, parts: Sequence[_Part]) -> _Booked:
 
 def _text(node: Node, vms: Sequence[VmPlan], booked: _Booked) -> Iterator[str]:
     """Yield what there is, what is bound, what is left outside of huge pages, and those."""
-    yield "memory unknown" if node.memory_kib is None else size_text(node.memory_kib)
+    yield "memory unknown" if node.memory_kib is None else rounded_kib(node.memory_kib)
     bound = booked.taken.total()
     if bound:
-        yield f"{size_text(bound)} bound"
+        yield f"{rounded_kib(bound)} bound"
     if booked.left is not None and bound:
         yield _left(booked.left)
     for vm in vms:
@@ -125,7 +125,7 @@ def _text(node: Node, vms: Sequence[VmPlan], booked: _Booked) -> Iterator[str]:
         if several and vm.memory_nodes and node.id in vm.memory_nodes:
             yield f"{clean(vm.name)}: from nodes {vm.memory_nodes}"
         if booked.elsewhere[vm.name]:
-            yield f"{clean(vm.name)}: {size_text(booked.elsewhere[vm.name])} from elsewhere"
+            yield f"{clean(vm.name)}: {rounded_kib(booked.elsewhere[vm.name])} from elsewhere"
     for kib, pages in node.hugepages:
         if pages:
             yield f"{pages} x {format_kib(kib)} pages"
@@ -133,13 +133,5 @@ def _text(node: Node, vms: Sequence[VmPlan], booked: _Booked) -> Iterator[str]:
 
 def _left(kib: int) -> str:
     if kib < 0:
-        return f"{size_text(-kib)} too much"
-    return f"{size_text(kib)} left" if kib else "nothing left"
-
-
-def size_text(kib: int) -> str:
-    """Return a size for reading: whole in its unit, else rounded to a tenth of a GiB."""
-    gib = kib / 1024**2
-    if gib == int(gib) or gib < 1:
-        return format_kib(kib)
-    return f"{gib:.1f}GiB"
+        return f"{rounded_kib(-kib)} too much"
+    return f"{rounded_kib(kib)} left" if kib else "nothing left"

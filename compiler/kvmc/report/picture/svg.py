@@ -6,6 +6,7 @@ light on purpose: a file that follows the viewer's theme cannot be put into a do
 
 from __future__ import annotations
 
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from kvmc.report.picture.layout import (
@@ -35,6 +36,8 @@ _NARROWEST = 720.0
 _NAME = 34
 """How many characters of a VM's name the legend shows; the whole is in its <title>."""
 _LINE = 18.0
+_LETTER = 7.3
+"""Pixels that most letters take; blanks and narrow ones take less."""
 
 _STYLE = """
 text{font:11px "DejaVu Sans",Verdana,sans-serif;fill:#1a1a1a}
@@ -251,13 +254,11 @@ def _column_ends(table: Table) -> list[float]:
 
 
 def _unplaced(picture: Picture, room: float, y: float) -> tuple[list[Markup], float]:
-    """Return who got no place; the reason is cut where the page ends, whole in the <title>."""
+    """Return who got no place, and why, wrapped at a width."""
     parts = []
     for sentence in picture.unplaced:
-        most = int(room / 6.7)
-        text = f"not placed: {sentence}"
-        shown = text if len(text) <= most else f"{text[: most - 1]}…"
-        whole = element("title", {}, text)
-        parts.append(element("text", {"x": MARGIN, "y": y + 8, "class": "bad"}, whole, shown))
-        y += _LINE
+        most = int(room / _LETTER)
+        for line in wrap(f"not placed: {sentence}", most, break_on_hyphens=False):
+            parts.append(_text(MARGIN, y + 8, line, "bad"))
+            y += _LINE
     return parts, y

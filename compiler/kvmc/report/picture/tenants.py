@@ -150,4 +150,4 @@ def _memory(vm: VmPlan, kib: int | None) -> str:
     size = f" {format_kib(kib)}" if kib else ""
     if vm.memory_nodes is None:
         return f"memory{size}, bound to no node"
-    return f"memory{size} from node {vm.memory_nodes}, {vm.memory_mode}"
+    return f"memory{size} from {words.nodes(vm.memory_nodes)}, {vm.memory_mode}"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kvmc.report.marks import Use
-from kvmc.report.picture.memory import size_text
 from kvmc.report.picture.model import Table
+from kvmc.units import rounded_kib
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from kvmc.host.model import Core, Host
     from kvmc.report.marks import Mark
@@ -83,15 +83,30 @@ def _whole(core: Core, marks: Mapping[int, Mark]) -> bool:
 def _sizes(memories: Sequence[Memory]) -> tuple[str, str]:
     known = [m.total_kib for m in memories if m.total_kib is not None]
     bound = sum(m.bound_kib for m in memories)
-    return size_text(sum(known)) if known else "", size_text(bound) if bound else "0"
+    return rounded_kib(sum(known)) if known else "", rounded_kib(bound) if bound else "0"
 
 
-def to_text(table: Table) -> str:
-    """Return the table as aligned lines, numbers to the right, for a terminal."""
+def to_text(table: Table, room: int | None = None) -> str:
+    """Return the table as aligned lines, numbers to the right, for a terminal.
+
+    Columns that do not fit into `room` follow below, beside the nodes again; None is no bound.
+    """
     rows = (table.head, *table.rows)
     widths = [max(len(row[i]) for row in rows) for i in range(len(table.head))]
-    lines = (
-        "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
-        for row in rows
+    parts = (
+        "".join("  ".join(row[i].rjust(widths[i]) for i in columns) + "\n" for row in rows)
+        for columns in _in_parts(widths, room)
     )
-    return "".join(f"{line}\n" for line in lines)
+    return "\n".join(parts)
+
+
+def _in_parts(widths: Sequence[int], room: int | None) -> Iterator[list[int]]:
+    """Yield the columns of each part, as many as fit; the first column is in all of them."""
+    part, used = [0], widths[0]
+    for column, width in enumerate(widths[1:], start=1):
+        if room is not None and used + 2 + width > room and len(part) > 1:
+            yield part
+            part, used = [0], widths[0]
+        part.append(column)
+        used += 2 + width
+    yield part

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kvmc import cores
+from kvmc import forks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +23,7 @@ PARENT = os.getpid()
 @pytest.fixture(autouse=True)
 def _four_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2, 3})
-    monkeypatch.setattr(cores, "_alone", lambda: True)
+    monkeypatch.setattr(forks, "_alone", lambda: True)
 
 
 def _doubled(part: Sequence[int]) -> tuple[bool, list[int]]:
@@ -32,15 +32,15 @@ def _doubled(part: Sequence[int]) -> tuple[bool, list[int]]:
 
 @pytest.mark.parametrize("size", [8, 9, 10, 11, 100])
 def test_parts_come_back_in_their_order(size: int) -> None:
-    parts = cores.share_out(_doubled, range(size), 2)
+    parts = forks.share_out(_doubled, range(size), 2)
     assert [item for _, part in parts for item in part] == [2 * n for n in range(size)]
     assert [here for here, _ in parts] == [True, False, False, False][: len(parts)]
 
 
 def test_few_items_and_many_threads_stay_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert len(cores.share_out(_doubled, range(7), 4)) == 1
-    monkeypatch.setattr(cores, "_alone", lambda: False)
-    assert len(cores.share_out(_doubled, range(100), 1)) == 1
+    assert len(forks.share_out(_doubled, range(7), 4)) == 1
+    monkeypatch.setattr(forks, "_alone", lambda: False)
+    assert len(forks.share_out(_doubled, range(100), 1)) == 1
 
 
 def _dies_elsewhere(part: Sequence[int]) -> list[int]:
@@ -50,7 +50,7 @@ def _dies_elsewhere(part: Sequence[int]) -> list[int]:
 
 
 def test_the_part_of_a_fork_that_died_is_done_here() -> None:
-    parts = cores.share_out(_dies_elsewhere, range(10), 1)
+    parts = forks.share_out(_dies_elsewhere, range(10), 1)
     assert [item for part in parts for item in part] == list(range(10))
 
 
@@ -66,7 +66,7 @@ def _children() -> set[str]:
 def test_a_bug_shows_as_it_always_does_and_no_fork_is_left() -> None:
     before = _children()
     with pytest.raises(ZeroDivisionError):
-        cores.share_out(_fails_at_nine, range(10), 1)
+        forks.share_out(_fails_at_nine, range(10), 1)
     assert _children() <= before
 
 
@@ -78,7 +78,7 @@ def _squared(item: int) -> tuple[int, int]:
 @pytest.mark.parametrize("size", [2, 3, 50])
 def test_turns_come_back_in_their_order(size: int) -> None:
     told: list[int] = []
-    found = cores.in_turns(_squared, range(size), 3, told.append)
+    found = forks.in_turns(_squared, range(size), 3, told.append)
     assert [square for _, square in found] == [n * n for n in range(size)]
     assert len({pid for pid, _ in found}) <= 3
     assert told == sorted(told)
@@ -108,17 +108,17 @@ def test_who_is_free_takes_the_next_turn(tmp_path: Path) -> None:
             time.sleep(0.01)
         return os.getpid()
 
-    found = cores.in_turns(long_here, range(20), 2, lambda _: None)
+    found = forks.in_turns(long_here, range(20), 2, lambda _: None)
     assert found.count(PARENT) == 1
 
 
 def test_one_worker_takes_all_turns_here_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[int] = []
-    assert {pid for pid, _ in cores.in_turns(_squared, range(3), 1, told.append)} == {PARENT}
+    assert {pid for pid, _ in forks.in_turns(_squared, range(3), 1, told.append)} == {PARENT}
     assert told == [1, 2, 3]
-    monkeypatch.setattr(cores, "_alone", lambda: False)
-    assert {pid for pid, _ in cores.in_turns(_squared, range(3), 3, told.append)} == {PARENT}
-    assert cores.in_turns(_squared, (), 3, told.append) == []
+    monkeypatch.setattr(forks, "_alone", lambda: False)
+    assert {pid for pid, _ in forks.in_turns(_squared, range(3), 3, told.append)} == {PARENT}
+    assert forks.in_turns(_squared, (), 3, told.append) == []
 
 
 def _dies_at_its_turn(item: int) -> int:
@@ -128,7 +128,7 @@ def _dies_at_its_turn(item: int) -> int:
 
 
 def test_the_turns_of_a_fork_that_died_are_done_here() -> None:
-    found = cores.in_turns(_dies_at_its_turn, range(10), 4, lambda _: None)
+    found = forks.in_turns(_dies_at_its_turn, range(10), 4, lambda _: None)
     assert found == list(range(10))
 
 
@@ -139,7 +139,7 @@ def _fails_at_its_turn(item: int) -> float:
 def test_a_bug_in_a_turn_shows_as_it_always_does_and_no_fork_is_left() -> None:
     before = _children()
     with pytest.raises(ZeroDivisionError):
-        cores.in_turns(_fails_at_its_turn, range(10), 4, lambda _: None)
+        forks.in_turns(_fails_at_its_turn, range(10), 4, lambda _: None)
     assert _children() <= before
 
 
@@ -149,14 +149,14 @@ def test_a_bug_in_a_turn_shows_as_it_always_does_and_no_fork_is_left() -> None:
 def test_forks_end_when_their_parent_is_killed(call: str) -> None:
     """Their results are larger than a pipe, so that they wait for somebody who reads."""
     program = (
-        "import os, signal, time; from kvmc import cores; cores._workers = lambda most: 3\n"
+        "import os, signal, time; from kvmc import forks; forks._workers = lambda most: 3\n"
         "parent = os.getpid()\n"
         "def big(*_):\n"
         "    if os.getpid() == parent:\n"
         "        time.sleep(0.3)\n"
         "        os.kill(parent, signal.SIGKILL)\n"
         "    return 'x' * 1_000_000\n"
-        f"cores.{call}"
+        f"forks.{call}"
     )
     # their end is seen by that of stdout, which they inherit
     command = [sys.executable, "-c", program]
@@ -168,14 +168,14 @@ def test_forks_end_when_their_parent_is_killed(call: str) -> None:
 def test_an_interrupt_ends_the_forks_at_once() -> None:
     """They would work for ten minutes, and hold stdout open for as long."""
     program = (
-        "import os, time; from kvmc import cores; cores._workers = lambda most: 3\n"
+        "import os, time; from kvmc import forks; forks._workers = lambda most: 3\n"
         "parent = os.getpid()\n"
         "def work(_):\n"
         "    if os.getpid() == parent:\n"
         "        raise KeyboardInterrupt\n"
         "    time.sleep(600)\n"
         "try:\n"
-        "    cores.in_turns(work, range(10), 4, lambda _: None)\n"
+        "    forks.in_turns(work, range(10), 4, lambda _: None)\n"
         "except KeyboardInterrupt:\n"
         "    print('interrupted')\n"
         "try:\n"
