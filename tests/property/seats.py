@@ -147,10 +147,12 @@ def _usable(vm: Vm, host: Host) -> bool:
     policy = host.policy
     singles = _singles(vm)
     named = floating(vm) | {*singles}
+    pinned = {cpu for _, cpus in vm.pin.map for cpu in cpus if vm.pin.strategy == "manual"}
     return (
         len(singles) == len({*singles})
         and named <= {*host.online} - {*policy.pooled}
-        and not {*singles} & ({*policy.reserved} | shared_cores(host))
+        and not pinned & {*policy.reserved}
+        and not {*singles} & shared_cores(host)
     )
 
 

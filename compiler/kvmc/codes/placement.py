@@ -75,7 +75,8 @@ CODES: tuple[Code, ...] = (
         "CPU named by number cannot be used",
         "A `manual` pin, or an explicit CPU list of `emulator` or `iothreads`, names a CPU that is "
         "offline or does not exist, or is someone else's by the host's policy: a pool's, or, for a "
-        "pin to a single CPU, reserved or in the shared set.",
+        "vCPU, reserved, or, for a pin to a single CPU, on a core of the shared set. The lists of "
+        "other threads may name reserved CPUs, which are there for such work.",
     ),
     Code(
         "KV511",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from kvmc import words
 from kvmc.cpuset import CpuSet
 from kvmc.diagnostics import Diagnostic, Place, error, warning
 from kvmc.planner.booking import bookings_of
@@ -99,29 +100,46 @@ def _too_much(vm: Vm, booking: Booking, have: int) -> Diagnostic:
     )
 
 
-def _named(vm: Vm) -> Iterator[tuple[str, CpuSet, bool, Place]]:
-    """Yield who is on which CPUs by number, whether alone there, and where the spec says so."""
+class _Named(NamedTuple):
+    """What a spec puts on CPUs by number."""
+
+    who: str
+    cpus: CpuSet
+    is_vcpu: bool
+    place: Place
+
+    @property
+    def alone(self) -> bool:
+        """Whether it has a CPU of its own: a pin to several, and every list, floats."""
+        return self.is_vcpu and len(self.cpus) == 1
+
+
+def _named(vm: Vm) -> Iterator[_Named]:
     for vcpu, cpus in vm.pin.map:
-        yield f"vCPU {vcpu}", cpus, len(cpus) == 1, vm.place.at("pin", "map", vcpu)
+        yield _Named(f"vCPU {vcpu}", cpus, True, vm.place.at("pin", "map", vcpu))
     for name, place in (("emulator", vm.pin.emulator), ("iothreads", vm.pin.iothreads)):
         if isinstance(place, CpuSet):
-            yield f"pin.{name}", place, False, vm.place.at("pin", name)
+            yield _Named(f"pin.{name}", place, False, vm.place.at("pin", name))
 
 
 def _unusable(vm: Vm, host: Host) -> Iterator[Diagnostic]:
-    """Yield an error for each CPU that contract section 4, rules 2 and 4, forbid."""
+    """Yield an error for each CPU that contract section 4, rules 2 and 4, forbid.
+
+    Lists of other threads may name reserved CPUs: housekeeping is what those are for.
+    """
     policy = host.policy
     beside_shared = beside(host, policy.shared)
-    for who, cpus, alone, place in _named(vm):
-        bad = [("not online", cpus - host.online), ("pooled", cpus & policy.pooled)]
-        if alone:
-            bad.append(("reserved", cpus & policy.reserved))
-            bad.append(("on a core of the shared set", cpus & beside_shared))
+    for one in _named(vm):
+        bad = [("not online", one.cpus - host.online), ("pooled", one.cpus & policy.pooled)]
+        if one.is_vcpu:
+            bad.append(("reserved", one.cpus & policy.reserved))
+        if one.alone:
+            bad.append(("on a core of the shared set", one.cpus & beside_shared))
         for what, wrong in bad:
             if wrong:
-                word = "CPUs" if len(wrong) > 1 else "CPU"
-                message = f"{who} of {vm.name} is on {word} {wrong}, {what} on {host.name}"
-                yield error("KV510", message, place)
+                where = words.cpus(wrong)
+                message = f"{one.who} of {vm.name} is on {where}, {what} on {host.name}"
+                yield error("KV510", message, one.place)
 
 
 def _twice(vm: Vm) -> Iterator[Diagnostic]:
