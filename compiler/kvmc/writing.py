@@ -19,14 +19,22 @@ if TYPE_CHECKING:
 
 _unfinished: list[str] = []
 """The temporary file that is being written, if any."""
+_MOST_LINKS = 40
+"""As the kernel has it: path_resolution(7)."""
 
 
-def write_atomically(target: StrPath, text: str, *, durable: bool = True) -> bool:
+def write_atomically(
+    target: StrPath, text: str, *, durable: bool = True, follow: bool = False
+) -> bool:
     """Write the text, whole or not at all; return False where it already was the content.
 
     Raises OSError. The temporary file stands beside the target, so that the rename is atomic.
     `durable` waits for the disk, so that not even a power cut leaves the file empty; that takes
     4 ms a file, and what can be built again does not need it.
+
+    A target that is a link is replaced by a file, and what it leads to stays as it is. With
+    `follow` that is what is written, as an editor does (`followed`): a file that is read again
+    must not part from the one that others read through their links.
     """
     content = text.encode()
     path = tidy(os.fspath(target))
@@ -34,6 +42,8 @@ def write_atomically(target: StrPath, text: str, *, durable: bool = True) -> boo
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     if is_special(path):
         return _write_into(path, content)
+    if follow:
+        path = followed(path)
     if _holds(path, content):
         return False
     if not os.path.isdir(folder_of(path)):
@@ -50,6 +60,56 @@ def write_atomically(target: StrPath, text: str, *, durable: bool = True) -> boo
     finally:
         _remove_unfinished()
     return True
+
+
+def followed(path: str) -> str:
+    """Return the file that a link leads to, there or not; a path that is no link as it is.
+
+    Links are kept by repositories, and whoever proposes a change to one would choose what is
+    written over. So one is followed within its repository only, its .git excepted, and outside of
+    one within its folder: raises OSError for any other. One that somebody else put into a folder
+    such as /tmp is none to follow either (fs.protected_symlinks, which knows of open() alone).
+    Links to folders on the way are the system's affair: `hosts` may be one to anywhere.
+    """
+    if not os.path.islink(path):
+        return path
+    path = _real_folder(path)
+    tree = _tree(os.path.dirname(path))
+    for _ in range(_MOST_LINKS):
+        if not os.path.islink(path):
+            return path
+        if _is_foreign(path):
+            raise OSError(errno.EPERM, "the link is not yours, in a folder that others write to")
+        path = _real_folder(os.path.join(os.path.dirname(path), os.readlink(path)))
+        within = os.path.relpath(path, tree).split("/")
+        if {"..", ".git"} & set(within):
+            raise OSError(errno.EPERM, "the link leads out of its repository, and is not followed")
+    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+
+
+def _real_folder(path: str) -> str:
+    """Return a path without links, but for the last part, which may be one."""
+    return os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
+
+
+def _tree(folder: str) -> str:
+    """Return the root of the repository that a folder is in; outside of one the folder."""
+    at = folder
+    while not os.path.lexists(os.path.join(at, ".git")):
+        if at == os.path.dirname(at):
+            return folder
+        at = os.path.dirname(at)
+    return at
+
+
+def _is_foreign(link: str) -> bool:
+    """Whether a link in a folder that all may write to is neither ours nor the folder owner's."""
+    above = os.stat(os.path.dirname(link))
+    open_to_all = stat.S_ISVTX | stat.S_IWOTH
+    return above.st_mode & open_to_all == open_to_all and os.lstat(link).st_uid not in (
+        os.geteuid(),
+        above.st_uid,
+    )
 
 
 def _remove_unfinished() -> None:

@@ -65,6 +65,7 @@ def diff(
         name=job.vm.name,
         new=False,
         state=observed.state,
+        running=observed.running,
         changes=tuple(_changes(replace(columns.value, cgroup=cgroup, online=online))),
         wanted_xml=text,
         inactive_xml=observed.inactive,
@@ -112,7 +113,7 @@ def _columns(job: Job, text: str, observed: Observed) -> Outcome[_Columns]:
             return Outcome(None, root.diagnostics)
         facts.append(facts_of(root.value, job.vm))
     wanted, inactive, live = facts
-    kernel = kernel_facts(observed.threads) | tune_facts(observed.scheduler)
+    kernel = kernel_facts(observed.threads) | tune_facts(observed.scheduler, observed.threads)
     return Outcome(_Columns(wanted=wanted or {}, inactive=inactive, live=live, kernel=kernel))
 
 
@@ -137,8 +138,9 @@ def _wanted_threads(wanted: Mapping[str, str]) -> set[str]:
 
 def _change(path: str, columns: _Columns) -> Change:
     wanted, inactive, live = columns.wanted.get(path), columns.inactive, columns.live
-    in_inactive = inactive is not None and not same_default(
-        path, wanted, inactive.get(path), columns.cgroup
+    in_inactive = inactive is not None and not (
+        same_default(path, wanted, inactive.get(path), columns.cgroup)
+        or _unused(path, columns.wanted, inactive)
     )
     in_live = live is not None and not (
         same_default(path, wanted, live.get(path), columns.cgroup)
@@ -160,6 +162,14 @@ def _change(path: str, columns: _Columns) -> Change:
         in_live=in_live,
         in_kernel=in_kernel,
     )
+
+
+def _unused(path: str, wanted: Mapping[str, str], inactive: Mapping[str, str]) -> bool:
+    """Whether it is a <vcpu cpuset=> that places no thread otherwise: pins of their own win."""
+    if path != "vcpu/cpuset":
+        return False
+    pins = (*_wanted_threads(wanted), "emulatorpin")
+    return all(wanted.get(p) == inactive.get(p) for p in pins if not p.startswith("vcpusched/"))
 
 
 def _kernel_differs(path: str, asked: Mapping[str, str], kernel: Mapping[str, str]) -> bool:

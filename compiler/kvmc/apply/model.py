@@ -47,6 +47,10 @@ class Thread(Struct, frozen=True, kw_only=True):
     """Its cpuset cgroup below the mount."""
     effective: CpuSet | None = None
     """That cgroup's effective CPUs; None where they cannot be read."""
+    period: int | None = None
+    """Of a vCPU, the period of its cpu cgroup in microseconds; None where it cannot be read."""
+    quota: int | None = None
+    """Of a vCPU, the CPU time its cgroup has in a period, in microseconds; -1: no limit."""
 
 
 class Observed(Struct, frozen=True, kw_only=True):
@@ -65,7 +69,8 @@ class Observed(Struct, frozen=True, kw_only=True):
     """The running guest's XML; None where it does not run."""
     scheduler: tuple[tuple[str, int], ...] = ()
     """What the guest's cgroups have, as libvirtd reads them there: cpu_shares (cgroup v2:
-    cpu.weight), vcpu_period and vcpu_quota of vCPU 0 (virDomainGetSchedulerParametersFlags).
+    cpu.weight), vcpu_period and vcpu_quota of vCPU 0 alone (virDomainGetSchedulerParametersFlags):
+    what the others have stands in `threads`.
     Empty where it does not run, and where the host has no cpu controller."""
     managed_save: bool = False
     """Whether a saved image waits, which brings its own, older pins at the next start."""
@@ -161,6 +166,8 @@ class DomainDiff(Struct, frozen=True, kw_only=True):
     new: bool
     state: State | None
     """None for a new domain."""
+    running: bool = False
+    """Whether there is live XML; of a crashed guest that is kept, too (<on_crash>preserve)."""
     changes: tuple[Change, ...] = ()
     wanted_xml: str = ""
     """What apply would define: the artefact of a new domain, else the inactive XML with the

@@ -22,7 +22,11 @@ CODES: tuple[Code, ...] = (
         "KV192",
         "cannot write",
         "An output file could not be written. Files are written to a temporary name beside the "
-        "target and renamed, so the old content, if any, is still whole.",
+        "target and renamed, so the old content, if any, is still whole. A lock, a host "
+        "description or a map that is a link is written where the link leads, as long as that is "
+        "in the same repository (outside of one, in the same folder) and the link is not somebody "
+        "else's in a folder such as /tmp; artefacts take the place of a link. Name another file, "
+        "or make the folder the link: `hosts` may be one to anywhere.",
     ),
     Code(
         "KV193",

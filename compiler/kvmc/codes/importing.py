@@ -53,4 +53,17 @@ CODES: tuple[Code, ...] = (
         "the new spec and names every setting in which they differ. With `--host` (NAME, FILE or "
         "local) the host's CPUs and nodes are known, which resolves most.",
     ),
+    Code(
+        "KV646",
+        "the domain says what no spec can say",
+        "libvirt takes, or once took, more than a spec has words for, and an import is a spec that "
+        "can be built: the nearest value stands in it, or the setting is left out, and the warning "
+        "says which. Shares, period and quota go to the nearest bound, as the kernel's shares do; "
+        "memory on huge pages is rounded up to whole pages, which is what QEMU allocates; I/O "
+        "threads are numbered from 1, so that a domain whose disk is on thread 5 gets five; a "
+        "guest cell without vCPUs leaves out all cells; page sizes and real-time priorities that "
+        "no machine has are left out. What is against a rule in another way, such as two vCPUs "
+        "alone on one CPU of a known host, or a cell without vCPUs that memory devices of the base "
+        "are in, is an error of that rule: the file is written as it is, to be mended by hand.",
+    ),
 )

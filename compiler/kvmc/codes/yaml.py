@@ -132,4 +132,12 @@ CODES: tuple[Code, ...] = (
         "A file holds 20000 YAML documents at most. Split it: one file for each VM is what diffs "
         "and reviews read best.",
     ),
+    Code(
+        "KV120",
+        "too many values",
+        "A list or a mapping, with all that stands in it, has more than 500000 keys and values, "
+        "five times what the description of a host with 65536 CPUs has. Reading stops there, so "
+        "that such a file cannot keep the machine busy. A bracket that is never closed takes in "
+        "the rest of a file.",
+    ),
 )

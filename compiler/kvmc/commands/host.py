@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,10 +24,6 @@ if TYPE_CHECKING:
 
 _MAX_XML = 16 * 1024 * 1024
 """Bytes; the largest machines' hwloc XML has 2 MiB, and in memory it is 30 times that."""
-_POLICY = re.compile(
-    r"(?:^#(?! yaml-language-server).*\n)*^policy:.*(?:\n(?:[ \t#].*)?)*", re.MULTILINE
-)
-"""The policy of a host file, with the comments in it and right above it."""
 
 
 def run(options: argparse.Namespace, view: View) -> Result:
@@ -54,7 +49,7 @@ def _probe(options: argparse.Namespace) -> Result:
     target = Path(options.output)
     host = _with_old_policy(probed.value, target, options.name)
     text = _with_their_words(dump_host(host), host, target)
-    said = save_or_fail(target, text)
+    said = save_or_fail(target, text, follow=True)
     # The policy is older than the facts: what it names may be gone.
     written = _loaded(files.Text(name=str(target), content=text.encode()))
     return Result(
@@ -117,24 +112,24 @@ def _with_old_policy(host: Host, target: Path, name: str | None) -> Host:
             f"{target} is there but is no valid host description, so the policy in it cannot "
             "be kept; mend it (`kvmc check` tells what is wrong) or remove it",
         )
-    before = old.value[1]
+    repository, before = old.value
+    if len(repository.documents) > 1:
+        raise Failure(
+            1, f"{target} is not written over: it holds other documents too; name another file"
+        )
     # only libvirt knows its host-model, so that any other source leaves it as it was
     models = host.host_models or before.host_models
     return replace(host, name=name or before.name, policy=before.policy, host_models=models)
 
 
 def _with_their_words(text: str, host: Host, target: Path) -> str:
-    """Return `text` with the policy as it stands in the file, comments and all.
+    """Return `text` with what a person wrote in the file besides the facts."""
+    from kvmc.host.rewrite import rewritten
+    from kvmc.source.text import decode
 
-    Where that would not say the same (an alias into the facts, say) the policy is written anew.
-    """
     old = files.read_text(target) if _is_old(target) else Outcome(None)
-    words = old.value and _POLICY.search(old.value.content.decode().replace("\r\n", "\n"))
-    if not words:
-        return text
-    kept = _POLICY.sub("", text) + words[0].rstrip() + "\n"
-    read = _loaded(files.Text(name=str(target), content=kept.encode()))
-    return kept if read.value is not None and read.value[1] == host else text
+    words = decode(old.value.content, old.value.name).value if old.value else None
+    return text if words is None else rewritten(text, words, host)
 
 
 def _show(options: argparse.Namespace, view: View) -> Result:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from kvmc import files, intake, pipeline
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from kvmc.commands.result import View
     from kvmc.files import Text
     from kvmc.host.model import Host
+    from kvmc.spec.domain.fit import Rest
     from kvmc.spec.domain.model import Domain
 
 _STDOUT = "<stdout>"
@@ -31,22 +33,49 @@ _STDIN = "<stdin>"
 
 def run(options: argparse.Namespace, _view: View) -> Result:
     """Import one domain; what a spec cannot say, and what a build would change, is said."""
-    from kvmc.spec.domain.read import read_domain
+    from kvmc.spec.domain.fit import Rest, fitted
     from kvmc.spec.dump import dump_vm
     from kvmc.spec.importer import vm_of
 
     read = _read(options.xml)
-    domain = read_domain(read.value.content, read.value.name) if read.value else None
-    if read.value is None or domain is None or domain.value is None:
-        return _result("", (*read.diagnostics, *(domain.diagnostics if domain else ())))
+    given = _given(read.value) if read.value else Outcome(None)
+    if given.value is None:
+        return _result("", (*read.diagnostics, *given.diagnostics))
     host, base = _host(options.host), _base(options)
     name, online = (host.name, host.online) if host else (None, None)
     target = Path(options.output) if options.output else None
-    text = dump_vm(vm_of(domain.value, base=base, host=name, online=online), _schema(target))
-    built = _Trial(text, options.output or _STDOUT, read.value, base, host)
-    found = (*built.unspelled(), *built.changes(domain.value), *built.diagnostics)
+    near, gave = fitted(given.value.domain, Rest() if base is None else given.value.rest)
+    text = dump_vm(vm_of(near, base=base, host=name, online=online), _schema(target))
+    built = _Trial(text, options.output or _STDOUT, given.value, base, host)
+    found = (*built.unspelled(), *_gave(gave, given.value.xml.name), *built.changes(near))
     said = _write(target, text) if target else ""
-    return built.located(found, output="" if target else text, said=said)
+    output = "" if target else text
+    return built.located((*found, *built.diagnostics), output=output, said=said)
+
+
+class _Given(Struct, frozen=True, kw_only=True):
+    """The domain that is imported."""
+
+    xml: Text
+    domain: Domain
+    rest: Rest
+
+
+def _given(xml: Text) -> Outcome[_Given]:
+    from kvmc.spec.domain.read import read_domain
+    from kvmc.spec.domain.rest import rest_of
+    from kvmc.spec.domain.xml import parse_domain
+
+    root = parse_domain(xml.content, xml.name).value
+    read = read_domain(xml.content, xml.name)
+    if root is None or read.value is None:
+        return Outcome(None, read.diagnostics)
+    return Outcome(_Given(xml=xml, domain=read.value, rest=rest_of(root)))
+
+
+def _gave(sentences: tuple[str, ...], file: str) -> tuple[Diagnostic, ...]:
+    hint = "no spec can say what the domain says there; look at it before you apply the spec"
+    return tuple(warning("KV646", text, Place(file=file), hint=hint) for text in sentences)
 
 
 def _result(text: str, found: tuple[Diagnostic, ...]) -> Result:
@@ -113,10 +142,10 @@ class _Trial:
     """What check, plan and build make of the new spec: the proof of the import."""
 
     def __init__(
-        self, text: str, name: str, xml: Text, base: str | None, host: Host | None
+        self, text: str, name: str, given: _Given, base: str | None, host: Host | None
     ) -> None:
         self._text = files.Text(name=name, content=text.encode())
-        self._xml = xml
+        self._xml = xml = given.xml
         self._base = base
         checked = intake.check((self._text,))
         self._repository = checked.value or intake.Repository()
@@ -138,11 +167,8 @@ class _Trial:
 
     def unspelled(self) -> tuple[Diagnostic, ...]:
         """Return a note about what the spec has no words for."""
-        from kvmc.spec.domain.rest import unspelled
-        from kvmc.spec.domain.xml import parse_domain
-
-        root = parse_domain(self._xml.content, self._xml.name).value
-        paths = () if root is None else unspelled(root, with_base=self._base is not None)
+        gone = self._gone()
+        paths = [path for path in self._paths(self._xml.content) if path not in gone]
         if not paths:
             return ()
         place, names = Place(file=self._xml.name), ", ".join(paths)
@@ -158,12 +184,26 @@ class _Trial:
         from kvmc.spec.domain.read import read_domain
 
         after = read_domain(self._built.encode(), _STDOUT).value if self._built else None
-        found = tuple(changes(before, after)) if after else ()
+        found = (*changes(before, after), *self._gone()) if after else ()
         if not found:
             return ()
         message = f"a build of this spec changes {'; '.join(found)}"
         hint = "look at each; --host (NAME, FILE or local) lets kvmc know the host's CPUs and nodes"
         return (warning("KV645", message, Place(file=self._xml.name), hint=hint),)
+
+    def _gone(self) -> tuple[str, ...]:
+        """Return what of the domain a build with a base does not have, though nothing owns it."""
+        if self._base is None or not self._built:
+            return ()
+        left = self._paths(self._built.encode())
+        return tuple(path for path in self._paths(self._xml.content) if path not in left)
+
+    def _paths(self, xml: bytes) -> tuple[str, ...]:
+        from kvmc.spec.domain.rest import unspelled
+        from kvmc.spec.domain.xml import parse_domain
+
+        root = parse_domain(xml, self._xml.name).value
+        return () if root is None else unspelled(root, with_base=self._base is not None)
 
     def located(self, found: tuple[Diagnostic, ...], *, output: str, said: str) -> Result:
         """Return the result, with positions in the new spec."""

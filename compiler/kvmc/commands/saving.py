@@ -13,18 +13,21 @@ if TYPE_CHECKING:
     from kvmc.files import StrPath
 
 
-def save(target: StrPath, text: str, *, durable: bool = True) -> Outcome[str]:
-    """Write a file; return a line that says so, or that it was the same; KV192 where it failed."""
+def save(target: StrPath, text: str, *, durable: bool = True, follow: bool = False) -> Outcome[str]:
+    """Write a file; return a line that says so, or that it was the same; KV192 where it failed.
+
+    `durable` and `follow` are those of `write_atomically`.
+    """
     try:
-        changed = write_atomically(target, text, durable=durable)
+        changed = write_atomically(target, text, durable=durable, follow=follow)
     except OSError as reason:
         return Outcome(None, (error("KV192", why(reason), Place(file=str(target))),))
     return Outcome(f"{'wrote' if changed else 'unchanged'} {printable(str(target))}\n")
 
 
-def save_or_fail(target: StrPath, text: str) -> str:
+def save_or_fail(target: StrPath, text: str, *, follow: bool = False) -> str:
     """Do as `save` does; raises Failure(4) where the file cannot be written."""
-    saved = save(target, text)
+    saved = save(target, text, follow=follow)
     if saved.value is None:
         raise Failure(4, f"{target}: {saved.diagnostics[0].message}")
     return saved.value

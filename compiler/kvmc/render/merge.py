@@ -137,8 +137,11 @@ class _Merger:
         rule = rule_of(path, self._vm)
         if rule is None or not olds:
             return False
-        if [one.get("id") for one in olds] == [one.get("id") for one in news]:
-            for one, other in zip(olds, news, strict=True):
+        # A guest cell without an id has that of its position (libvirt: domain XML, "NUMA").
+        ids = [one.get("id") or str(position) for position, one in enumerate(olds)]
+        by_id = {one.get("id") or str(position): one for position, one in enumerate(news)}
+        if sorted(ids) == sorted(by_id):
+            for one, other in zip(olds, map(by_id.__getitem__, ids), strict=True):
                 self.container(one, other, rule, path)
             return True
         if news or len(olds) > 1 or not rule.stays:

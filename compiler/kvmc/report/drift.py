@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from difflib import unified_diff
+from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 from kvmc.apply.compare_kernel import scheduler_text
@@ -69,7 +70,6 @@ def _diff_one(one: DomainDiff, style: Style) -> str:
 
 
 def _row(change: Change, one: DomainDiff) -> tuple[str, ...]:
-    running = one.state not in (None, "shut off", "crashed")
     threads = change.path.startswith(("vcpupin", "iothreadpin", "emulatorpin", "vcpusched"))
     told = threads or change.kernel is not None
     effect = "waits for the next boot" if change.pending else _effect(change)
@@ -77,8 +77,8 @@ def _row(change: Change, one: DomainDiff) -> tuple[str, ...]:
         f"  {change.path}",
         printable(change.wanted or _NOTHING),
         _cell(change.inactive, differs=change.in_inactive) if one.inactive_xml is not None else "",
-        _cell(change.live, differs=change.in_live) if running else "",
-        _cell(change.kernel, differs=change.in_kernel) if running and told else "",
+        _cell(change.live, differs=change.in_live) if one.running else "",
+        _cell(change.kernel, differs=change.in_kernel) if one.running and told else "",
         effect,
     )
 
@@ -94,17 +94,24 @@ def _cell(value: str | None, *, differs: bool) -> str:
 
 
 def diff_xml(diffs: Iterable[DomainDiff]) -> str:
-    """Return a unified diff of libvirt's definitions against what apply would define."""
+    """Return a unified diff of libvirt's definitions against what apply would define.
+
+    It is for reading: control characters that XML may hold are escaped, tabs stay.
+    """
     parts = []
     for one in diffs:
-        old = (one.inactive_xml or "").splitlines(keepends=True)
-        new = one.wanted_xml.splitlines(keepends=True)
+        old, new = _lines(one.inactive_xml or ""), _lines(one.wanted_xml)
         source = "/dev/null" if one.inactive_xml is None else f"libvirt/{one.name}.xml"
-        parts += [
-            line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
-            for line in unified_diff(old, new, source, f"kvmc/{one.name}.xml")
-        ]
+        for line in unified_diff(old, new, source, f"kvmc/{one.name}.xml"):
+            text = "\t".join(map(printable, line.removesuffix("\n").split("\t")))
+            end = "" if line.endswith("\n") else "\\ No newline at end of file\n"
+            parts.append(f"{text}\n{end}")
     return "".join(parts)
+
+
+def _lines(text: str) -> list[str]:
+    """Return the lines with their ends; U+0085 and its like, which end none in XML, end none."""
+    return list(StringIO(text, newline="\n"))
 
 
 def threads_json(plan: VmPlan, observed: Observed) -> list[dict[str, Any]]:

@@ -181,6 +181,9 @@ class Composer(Struct):
         frame.size += size
         if height >= frame.height:
             frame.height = height + 1
+        if frame.size > bounds.MAX_VALUES:
+            self._too_many(frame.node)
+            return
         frame.take(node, self.problems)
 
     def _put_nothing(self, line: int, column: int) -> None:
@@ -195,6 +198,12 @@ class Composer(Struct):
         """Return the innermost mapping if the next node is a key of it."""
         frame = self._frames[-1] if self._frames else None
         return frame if isinstance(frame, MapFrame) and frame.pending is None else None
+
+    def _too_many(self, node: Node) -> None:
+        kind = "mapping" if node.items is None else "list"
+        message = f"more than {bounds.MAX_VALUES} values in the {kind} that begins here"
+        hint = "no kvmc file needs that; is a bracket left open?"
+        self.problems.stop("KV120", message, node.line, node.column, hint)
 
     def _too_deep(self, line: int, column: int) -> None:
         message = f"nested more than {MAX_DEPTH} levels deep"

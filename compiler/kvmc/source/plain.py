@@ -57,7 +57,7 @@ def read_plain(text: str, file: str, reread: Reread | None = None) -> tuple[Docu
     parts = _SEPARATOR.split(text if text.endswith("\n") else text + "\n")
     if len(parts) > 1 and _ONLY_NOTHING.fullmatch(parts[0]):
         del parts[0]
-    if len(parts) > bounds.MAX_DOCUMENTS:
+    if len(parts) > bounds.MAX_DOCUMENTS or max(map(len, parts)) > 2 * bounds.MAX_VALUES:
         return None
     try:
         return tuple(

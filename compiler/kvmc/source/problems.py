@@ -9,6 +9,8 @@ from msgspec import Struct
 from kvmc.diagnostics import Place, Span, error
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from kvmc.diagnostics import Diagnostic
 
 MAX_PROBLEMS = 1000
@@ -16,6 +18,10 @@ MAX_PROBLEMS = 1000
 
 MAX_DOCUMENTS = 20_000
 """Of one file; finding the positions of so many takes half a second."""
+
+MAX_VALUES = 500_000
+"""Keys and values of one collection, those of collections in it included; each is two characters
+at least. A host of 65,536 CPUs has 100,000."""
 
 _SHOWN = 60
 
@@ -53,6 +59,20 @@ def too_many(place: Place) -> Diagnostic:
     """Return KV118 for a document with more than MAX_PROBLEMS."""
     text = f"more than {MAX_PROBLEMS} problems; the rest are not shown"
     return error("KV118", text, place, hint="is this the file you meant?")
+
+
+def bounded(found: Iterable[Diagnostic], place: Place) -> Iterator[Diagnostic]:
+    """Yield until there are MAX_PROBLEMS errors, then KV118 for those that would come.
+
+    Rules yield one after the other: what is not told is not looked for either.
+    """
+    errors = 0
+    for diagnostic in found:
+        errors += diagnostic.is_error
+        if errors > MAX_PROBLEMS:
+            yield too_many(place)
+            return
+        yield diagnostic
 
 
 def shown(text: str) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from kvmc.cpuset import span
 from kvmc.diagnostics import Outcome, Place
+from kvmc.source.problems import bounded
 from kvmc.spec.model import (
     Boot,
     Cell,
@@ -43,7 +45,7 @@ def load_vm(document: Document) -> Outcome[Vm]:
 
     No value where the schema refuses (KV2xx); a value beside errors where only rules do (KV3xx),
     or where no more is wrong than unknown fields (KV211), so that checks across documents can go
-    on.
+    on. Beyond MAX_PROBLEMS errors it is KV118.
     """
     fields = fields_of(document, "vm")
     data = fields.value
@@ -51,8 +53,10 @@ def load_vm(document: Document) -> Outcome[Vm]:
         data = fields_as_meant(document, "vm")
     if data is None:
         return Outcome(None, fields.diagnostics)
-    vm = _vm(data, Place(file=document.file, document=document.index))
-    return Outcome(vm, (*fields.diagnostics, *(d for rule in RULES for d in rule(vm))))
+    place = Place(file=document.file, document=document.index)
+    vm = _vm(data, place)
+    found = chain(fields.diagnostics, (d for rule in RULES for d in rule(vm)))
+    return Outcome(vm, tuple(bounded(found, place)))
 
 
 def _vm(data: Data, place: Place) -> Vm:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
@@ -232,6 +232,19 @@ def test_a_pin_to_some_cpus_is_wanted_where_all_are_allowed() -> None:
     assert [c.path for c in found.changes] == ["vcpupin/2"]
 
 
+@pytest.mark.parametrize("cpuset", ["", " cpuset='0-7'", " cpuset='5'"])
+def test_a_cpuset_that_no_thread_runs_on_is_no_difference(cpuset: str) -> None:
+    job = pinned()
+    text = defined(job)
+    assert " cpuset='0-3' current='3'" in text
+    other = text.replace(" cpuset='0-3' current='3'", f"{cpuset} current='3'")
+    assert _diff(job, observed(other, started(text))).changes == ()
+    # a thread without a pin of its own runs on it
+    left = other.replace("<emulatorpin cpuset='0-1'/>", "")
+    found = {c.path for c in _diff(job, observed(left)).changes}
+    assert found == {"emulatorpin", "vcpu/cpuset"}
+
+
 def test_more_iothreads_are_added_live_and_pinned() -> None:
     seen = running(pinned())
     found = {c.path: c.label for c in _diff(pinned(iothreads=2), seen).changes}
@@ -323,6 +336,80 @@ def test_a_custom_model_that_is_not_the_running_one_differs() -> None:
 
 
 @pytest.mark.parametrize(
+    ("kind", "mode", "asked", "fills_in", "differs"),
+    [("qemu", "custom", None, "none", False), ("qemu", "custom", None, "partial", True),
+     ("qemu", "custom", "none", "none", False), ("qemu", "custom", "partial", "partial", False),
+     ("kvm", "custom", None, "partial", False), ("kvm", "custom", None, "none", True),
+     ("qemu", "host-model", None, "partial", False), ("qemu", "host-model", None, "none", True),
+     ("qemu", "maximum", None, "none", False), ("kvm", "maximum", None, "none", False)],
+)  # fmt: skip
+def test_the_check_that_libvirt_fills_in_is_no_difference(
+    kind: Any, mode: Any, asked: Any, fills_in: str, differs: bool
+) -> None:
+    """Under TCG a custom model is not held against the host's CPU (qemuDomainDefCPUPostParse)."""
+    model = "qemu64" if mode == "custom" else None
+    cpu = Cpu(count=3, max=4, mode=mode, model=model, check=asked)
+    job = pinned(cpu=cpu, machine=Machine(type=kind))
+    text = text_of(job)
+    said = f"<cpu mode='{mode}'" + (f" check='{asked}'" if asked else "")
+    assert f"<domain type='{kind}'" in text
+    assert f"{said}>" in text
+    found = _diff(job, observed(text.replace(said, f"<cpu mode='{mode}' check='{fills_in}'")))
+    assert [c.path for c in found.changes] == ["cpu/check"] * differs
+
+
+def test_the_check_goes_by_the_type_of_the_domain_that_is_there() -> None:
+    job = pinned(cpu=Cpu(count=3, max=4, mode="custom", model="qemu64"), machine=Machine())
+    inactive = text_of(job).replace("<cpu mode='custom'>", "<cpu mode='custom' check='none'>")
+    assert "<domain type='kvm'" in inactive
+    tcg = inactive.replace("<domain type='kvm'", "<domain type='qemu'")
+    assert _diff(job, observed(tcg)).changes == ()
+    assert _only(job, observed(inactive)).path == "cpu/check"
+
+
+@pytest.mark.parametrize("fallback", ["allow", "forbid"])
+def test_a_fallback_that_libvirt_drops_is_no_difference(fallback: Any) -> None:
+    job = pinned(cpu=Cpu(count=3, max=4, mode="host-model", fallback=fallback))
+    text = defined(job)
+    element = f"    <model fallback='{fallback}'/>\n"
+    assert element in text
+    kept = text.replace(element, "")
+    assert _diff(job, observed(kept, started(kept))).changes == ()
+    # a name is nothing that a spec says of a host-model, and libvirt holds it against the host
+    named = text.replace(element, "    <model fallback='forbid'>EPYC</model>\n")
+    change = _only(job, observed(named))
+    assert (change.path, change.wanted, change.inactive) == ("cpu/model", None, "EPYC")
+
+
+def test_a_custom_models_fallback_counts() -> None:
+    cpu = Cpu(count=3, max=4, mode="custom", model="Haswell", fallback="forbid")
+    job = pinned(cpu=cpu)
+    text = text_of(job)
+    change = _only(job, observed(text.replace("fallback='forbid'", "fallback='allow'")))
+    assert (change.path, change.wanted, change.inactive) == ("cpu/fallback", "forbid", None)
+
+
+def test_a_running_guests_cells_are_rounded_up_one_by_one() -> None:
+    sizes = (65537, -(-70000 * 1000 // 1024))
+    cells = tuple(
+        Cell(id=i, cpus=CpuSet((2 * i, 2 * i + 1)), memory_kib=kib) for i, kib in enumerate(sizes)
+    )
+    job = pinned(memory_kib=sum(sizes), numa=Numa(cells=cells))
+    inactive = defined(job)
+    live = started(inactive)
+    for kib, mib in zip((sum(sizes), *sizes), (132, 65, 67), strict=True):
+        assert f"{kib}" in live
+        live = live.replace(f"{kib}", f"{mib * 1024}")
+    assert _diff(job, observed(inactive, live)).changes == ()
+    # the sum alone would be 131 MiB
+    less = live.replace(f"{67 * 1024}", f"{66 * 1024}")
+    assert [c.path for c in _diff(job, observed(inactive, less)).changes] == [
+        "memory",
+        "cpu/numa/1/memory",
+    ]
+
+
+@pytest.mark.parametrize(
     ("policy", "live", "differs"),
     [("require", "disable", True), ("disable", "require", True), ("require", "require", False),
      ("optional", "disable", False), ("disable", None, False)],
@@ -347,6 +434,28 @@ def test_huge_pages_of_all_cells_need_no_nodeset() -> None:
     assert _diff(job, observed(other)).changes == ()
     wrong = inactive.replace("size='2048'", "size='1048576'")
     assert _only(job, observed(wrong)).inactive == "1GiB"
+
+
+def _paged(*pages: str) -> str:
+    cells = tuple(Cell(id=i, cpus=CpuSet((2 * i, 2 * i + 1)), memory_kib=GIB) for i in range(2))
+    job = pinned(numa=Numa(cells=cells), memory_kib=2 * GIB)
+    group = f"<memoryBacking><hugepages>{''.join(pages)}</hugepages></memoryBacking>"
+    found = {c.path: c for c in _diff(job, observed(_with(defined(job), group))).changes}
+    return str(found["memoryBacking/hugepages"].inactive)
+
+
+def _with(text: str, group: str) -> str:
+    return text.replace("  <vcpu ", f"  {group}\n  <vcpu ")
+
+
+def test_huge_pages_are_compared_by_cell() -> None:
+    small, large = "<page size='2048'/>", "<page size='1' unit='G' nodeset='{}'/>"
+    assert _paged() == "default size"
+    assert _paged(small) == _paged(small.replace("/", " nodeset='0-1'/")) == "2MiB"
+    assert _paged(large.format(0), large.format(1)) == _paged(small, large.format("0-1")) == "1GiB"
+    mixed = "1GiB for cells 1, 2MiB for cells 0"
+    assert _paged(small, large.format(1)) == _paged(large.format(1), small) == mixed
+    assert _paged(large.format(1)) == "1GiB for cells 1"
 
 
 def test_memory_devices_are_not_the_cells() -> None:
@@ -430,6 +539,29 @@ def test_a_quota_counts_with_the_period_it_has_by_default() -> None:
     assert (change.path, change.wanted, change.kernel) == ("cputune/period", None, "50000")
 
 
+def test_what_one_vcpus_cgroup_lost_is_said_with_the_vcpu() -> None:
+    tuned = pinned(tune=Tune(period=50000, quota=25000))
+    right = replace(running(tuned), scheduler=(("vcpu_period", 50000), ("vcpu_quota", 25000)))
+    for tid in (110, 111, 112):
+        right = moved(right, tid, period=50000, quota=25000)
+    assert _diff(tuned, right).changes == ()
+    change = _only(tuned, moved(right, 111, quota=-1))
+    assert _columns(change) == (
+        "cputune/quota", "25000", "25000", "25000", "25000 for vCPUs 0,2 and -1 for vCPU 1",
+        Label.LIVE,
+    )  # fmt: skip
+    assert (change.in_inactive, change.in_live, change.in_kernel) == (False, False, True)
+    # vCPU 0 is no more than the others
+    assert _only(tuned, moved(right, 112, period=1000)).kernel == (
+        "50000 for vCPUs 0-1 and 1000 for vCPU 2"
+    )
+    # a cgroup that cannot be read says nothing
+    assert _diff(tuned, moved(right, 112, period=None, quota=None)).changes == ()
+    everywhere = moved(moved(moved(right, 110, quota=7000), 111, quota=7000), 112, quota=7000)
+    assert _only(tuned, everywhere).kernel == "7000"
+
+
 def test_what_nobody_asked_a_cgroup_for_is_no_difference() -> None:
     job = pinned(tune=Tune())
     assert _tuned(job, cpu_shares=512, vcpu_period=50000, vcpu_quota=25000).changes == ()
+    assert _diff(job, moved(running(job), 111, period=50000, quota=25000)).changes == ()

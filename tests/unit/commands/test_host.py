@@ -91,6 +91,71 @@ def test_a_new_probe_keeps_the_policy_in_its_writers_words() -> None:
     assert Path("h.yaml").read_text("utf-8") == renewed
 
 
+POLICIES = [
+    'policy: {reserved: "0"}  # why',
+    'policy: {reserved: "0",  # why\n  overcommit: 2.5}  # and why',
+    'policy: {reserved: "0"  # why\n}  # the end',
+    '"policy": {reserved: "0"}  # why',
+    'policy :\n  reserved: "0"  # why',
+]
+MODELINE = "# yaml-language-server: $schema=../schemas/host.json\n"
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_a_new_probe_keeps_all_that_a_person_wrote_around_the_facts(policy: str) -> None:
+    _sysfs()
+    _probe("-o", "h.yaml")
+    facts = Path("h.yaml").read_text("utf-8").removeprefix(MODELINE)
+    head = "# rack 4, ask Ana\n\n# bought in 2024\n"
+    _sysfs(3)
+    _probe("-o", "new.yaml")
+    new = Path("new.yaml").read_text("utf-8").removeprefix(MODELINE)
+    for end in ("", "\n\n# vim: set ts=2:"):
+        Path("h.yaml").write_text(f"{head}{facts}# so it is\n{policy}{end}\n", "utf-8")
+        _probe("-o", "h.yaml")
+        wanted = f"{MODELINE}{head}{new}# so it is\n{policy}{end}\n"
+        assert Path("h.yaml").read_text("utf-8") == wanted
+
+
+def test_a_new_probe_keeps_the_words_where_the_policy_stands_elsewhere() -> None:
+    _sysfs()
+    _probe("-o", "h.yaml")
+    facts = Path("h.yaml").read_text("utf-8").removeprefix(MODELINE)
+    own = "# yaml-language-server: $schema=../../host.json\n"
+    policy = 'policy: {reserved: "0"}  # why\n'
+    Path("h.yaml").write_text(f"{own}---\n{policy}{facts}\n# the end\n...\n", "utf-8")
+    _probe("-o", "h.yaml")
+    assert Path("h.yaml").read_text("utf-8") == f"{own}---\n{facts}{policy}\n# the end\n"
+
+
+def test_a_description_on_one_line_keeps_the_comments_around_it() -> None:
+    _sysfs()
+    line = "{kvmc: v1, kind: host, name: x, cores: [{cpus: [[0]]}], policy: {reserved: 0}}"
+    Path("h.yaml").write_text(f"# above\n{line}\n# below\n", "utf-8")
+    _probe("-o", "h.yaml")
+    text = Path("h.yaml").read_text("utf-8")
+    assert text.startswith(f"{MODELINE}# above\nkvmc: v1\n")
+    assert text.endswith('policy:\n  reserved: "0"\n# below\n')
+
+
+def test_a_policy_that_the_new_facts_contradict_keeps_its_words() -> None:
+    _sysfs(2)
+    write(Path(), h=host("mine", '# Ana\npolicy: {reserved: "5"}  # why'))
+    ran = kvmc("host", "probe", "--sysfs", "captured", "-o", "h.yaml")
+    assert (ran.code, "error[KV434]" in ran.err) == (1, True)
+    assert Path("h.yaml").read_text("utf-8").endswith('\n# Ana\npolicy: {reserved: "5"}  # why\n')
+
+
+def test_a_file_that_holds_more_than_the_host_is_not_written_over() -> None:
+    _sysfs()
+    text = host("mine") + "---\n" + vm("a")
+    write(Path(), h=text)
+    ran = kvmc("host", "probe", "--sysfs", "captured", "-o", "h.yaml")
+    assert ran.code == 1
+    assert "h.yaml is not written over: it holds other documents too" in ran.err
+    assert Path("h.yaml").read_text("utf-8") == text
+
+
 def test_a_policy_that_leans_on_the_facts_is_written_anew() -> None:
     _sysfs()
     _probe("-o", "h.yaml")

@@ -296,3 +296,41 @@ def test_an_edited_line_says_what_differs(was: str, now: str, words: str) -> Non
     ran = kvmc("plan")
     assert f"error[KV521]: the line of x was edited: {words}" in ran.err
     assert "not where its CPUs are" not in ran.err
+
+
+# Links
+
+
+def test_a_lock_that_is_a_link_is_written_where_it_leads() -> None:
+    write(Path(), hosts__h=host(), vms__x=vm("x"))
+    kvmc("lock")
+    link = Path("hosts/h.lock.yaml")
+    Path("locks").mkdir()
+    link.rename("locks/h.lock.yaml")
+    link.symlink_to("../locks/h.lock.yaml")
+    write(Path(), vms__y=vm("y"))
+    assert kvmc("lock").err == "wrote hosts/h.lock.yaml\n"
+    assert link.is_symlink()
+    assert '  "y":' in Path("locks/h.lock.yaml").read_text("utf-8")
+    assert kvmc("plan", "--locked").code == 0
+
+
+def test_a_lock_that_is_a_link_out_of_the_repository_is_left_alone(tmp_path: Path) -> None:
+    write(Path(), hosts__h=host(), vms__x=vm("x"))
+    kvmc("lock")
+    before, outside = _text("h"), tmp_path.with_suffix(".yaml")
+    Path("hosts/h.lock.yaml").rename(outside)
+    Path("hosts/h.lock.yaml").symlink_to(outside)
+    write(Path(), vms__y=vm("y"))
+    ran = kvmc("lock")
+    assert ran.code == 4
+    assert "error[KV192]: the link leads out of its repository" in ran.err
+    assert Path("hosts/h.lock.yaml").is_symlink()
+    assert outside.read_text("utf-8") == before
+
+
+def test_a_map_that_is_a_link_is_written_where_it_leads() -> None:
+    write(Path(), hosts__h=host())
+    Path("map.svg").symlink_to("today.svg")
+    assert kvmc("map", "--svg", "map.svg").code == 0
+    assert (Path("map.svg").is_symlink(), Path("today.svg").is_file()) == (True, True)

@@ -13,6 +13,7 @@ from kvmc.diagnostics import Outcome, Severity
 from kvmc.host.model import Core, Host, HostModel, Node, Policy
 from kvmc.host.snapshot import load_host
 from kvmc.host.snapshot_text import dump_host
+from kvmc.source.problems import MAX_PROBLEMS
 from kvmc.source.reader import read
 
 GIB = 1024 * 1024
@@ -211,6 +212,13 @@ def test_many_nodes_and_pools_do_not_take_the_square_of_their_number(many: str) 
     started = process_time()
     _load(HEAD + CORES + many)
     assert process_time() - started < 15  # 3 minutes where each is compared with each
+
+
+def test_of_many_problems_the_first_are_told_and_that_there_are_more() -> None:
+    pools = "".join(f"    p{n}: 8\n" for n in range(MAX_PROBLEMS + 1))
+    codes = [d.code for d in _load(f"{HEAD}{CORES}policy:\n  pools:\n{pools}").diagnostics]
+    assert len(codes) == MAX_PROBLEMS + 1
+    assert codes.index("KV118") == MAX_PROBLEMS
 
 
 def test_codes_are_told() -> None:

@@ -6,8 +6,9 @@ import tracemalloc
 
 import pytest
 
+from kvmc.source import problems as bounds
 from kvmc.source.anchors import MAX_EXPANDED
-from kvmc.source.problems import MAX_PROBLEMS
+from kvmc.source.problems import MAX_PROBLEMS, MAX_VALUES
 from kvmc.source.reader import read
 from kvmc.source.stream import MAX_DEPTH
 from tests.unit.source.reading import only, problems
@@ -71,6 +72,28 @@ def test_what_is_written_out_is_not_bound_by_the_bound_on_aliases() -> None:
     data = only("[" + "1, " * (MAX_EXPANDED + 1) + "]").data
     assert isinstance(data, list)
     assert len(data) == MAX_EXPANDED + 1
+
+
+@pytest.mark.parametrize("start", ["[", "x: ["])
+@pytest.mark.parametrize("unit", ["1,", "{a: [b, {c: d}]}, "])
+def test_a_list_that_takes_in_a_whole_file_is_refused_early(start: str, unit: str) -> None:
+    text = start + unit * ((4_000_000 - len(start)) // len(unit))
+    assert problems(text) == [("KV120", 1, len(start))]  # 4 to 9 s where all of it is read
+
+
+def test_the_bound_on_values_counts_those_within(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bounds, "MAX_VALUES", 11)
+    assert problems("a: [1, 2, [3, 4, {b: c}]]") == []
+    assert problems("a: [1, 2, [3, 4, {b: c}], 5]") == [("KV120", 1, 1)]
+    assert problems("a: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]") == [("KV120", 1, 4)]
+    assert problems("a: [1, 2, 3, 4, 5,  6]\n---\na: [1, 2, 3, 4, 5,  6]\n") == []
+
+
+def test_what_the_plain_reader_takes_is_never_beyond_the_bound() -> None:
+    # a value has two characters at least, so that a text of this size has fewer
+    text = "- - 1\n" + "  - 1\n" * (2 * MAX_VALUES // 6 - 10)
+    assert len(text) <= 2 * MAX_VALUES
+    assert problems(text) == []
 
 
 def test_an_alias_is_shared_not_copied() -> None:

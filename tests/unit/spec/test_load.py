@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from time import process_time
+
 import pytest
 
 from kvmc.cpuset import CpuSet
+from kvmc.source.problems import MAX_PROBLEMS
 from kvmc.spec.load import load_vm
 from kvmc.spec.model import (
     Boot,
@@ -226,3 +229,30 @@ def test_rules_say_nothing_that_only_follows_from_an_unknown_field(
 
 def test_a_field_that_is_nearly_memory_is_taken_for_it() -> None:
     assert load(f"{HEADER}name: a\nmemroy: 4GiB\ncpu: {{count: 2}}")[1] == ("KV211",)
+
+
+MANY = {
+    "pins": "pin: {strategy: manual, map: {" + ", ".join(f"{n}: ''" for n in range(9000)) + "}}",
+    "schedulers": "tune: {scheduler: [" + "{vcpus: 0-9, policy: fifo}, " * 9000 + "]}",
+    "cells": "numa: {cells: [" + "{cpus: 0-9, memory: 0KiB}, " * 9000 + "]}",
+}
+
+
+@pytest.mark.parametrize("part", MANY.values(), ids=MANY)
+def test_of_many_problems_the_first_are_told_and_that_there_are_more(part: str) -> None:
+    started = process_time()
+    outcome = load_vm(document(f"{SMALL}cpu: {{count: 4}}\n{part}\n"))
+    assert process_time() - started < 5
+    assert outcome.value is not None, "checks across documents go on"
+    assert len(outcome.diagnostics) == MAX_PROBLEMS + 1
+    codes = [d.code for d in outcome.diagnostics]
+    assert codes.index("KV118") == MAX_PROBLEMS
+    assert all(code.startswith("KV3") for code in codes[:-1])
+
+
+def test_a_thousand_problems_are_told_without_a_word_of_more() -> None:
+    pins = ", ".join(f"{n}: 1" for n in range(4 + MAX_PROBLEMS))
+    text = f"{SMALL}cpu: {{count: 4}}\npin: {{strategy: manual, map: {{{pins}}}}}\n"
+    outcome = load_vm(document(text))
+    assert {d.code for d in outcome.diagnostics} == {"KV324"}
+    assert len(outcome.diagnostics) == MAX_PROBLEMS

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kvmc.cpuset import EMPTY, CpuSet
-from kvmc.spec.domain.xml import attribute, text_of
+from kvmc.spec.domain.xml import Reader, attribute, text_of
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
 
     from kvmc.spec.domain.model import Policy
-    from kvmc.spec.domain.xml import Reader
 
 _MAX_IOTHREADS = 1024
 _POLICIES: tuple[Policy, ...] = ("batch", "idle", "fifo", "rr")
@@ -20,7 +19,8 @@ _POLICIES: tuple[Policy, ...] = ("batch", "idle", "fifo", "rr")
 def read_threads(root: _Element, ceiling: int, reader: Reader) -> dict[str, Any]:
     """Return the fields of `Domain` about threads.
 
-    A thread without a pin of its own runs on <vcpu cpuset=>, and without that anywhere.
+    A thread without a pin of its own runs on <vcpu cpuset=>, and without that anywhere. A period or
+    quota of 0 is none (virDomainCputuneDefFormat).
     """
     numad = _numad(root)
     given = reader.cpus("vcpu@cpuset", attribute(root, "vcpu", "cpuset"))
@@ -28,7 +28,7 @@ def read_threads(root: _Element, ceiling: int, reader: Reader) -> dict[str, Any]
     pins = _pins(root, "vcpupin", "vcpu", reader)
     io_pins = _pins(root, "iothreadpin", "iothread", reader)
     own = reader.cpus("emulatorpin@cpuset", attribute(root, "cputune/emulatorpin", "cpuset"))
-    quota = reader.integer("quota", text_of(root, "cputune/quota"))
+    quota = reader.integer("quota", text_of(root, "cputune/quota")) or None
     online, unpluggable = _online(root, ceiling, reader)
     return {
         "online": online,
@@ -38,7 +38,7 @@ def read_threads(root: _Element, ceiling: int, reader: Reader) -> dict[str, Any]
         "emulator": own or everyone,
         "iothreads": tuple((i, io_pins.get(i, everyone)) for i in _iothreads(root, reader)),
         "shares": reader.natural("shares", text_of(root, "cputune/shares")),
-        "period": reader.natural("period", text_of(root, "cputune/period")),
+        "period": reader.natural("period", text_of(root, "cputune/period")) or None,
         "quota": quota if quota is None else max(quota, -1),
         "schedulers": _schedulers(root, ceiling, reader),
     }
@@ -92,6 +92,18 @@ def _iothreads(root: _Element, reader: Reader) -> tuple[int, ...]:
         ids.add(fresh)
         fresh += 1
     return tuple(sorted(ids))
+
+
+def used_iothreads(root: _Element) -> frozenset[int]:
+    """Return the ids of I/O threads that devices and <iothreadsched> name."""
+    devices = "devices/*/driver"
+    named = [driver.get("iothread") for driver in root.iterfind(devices)]
+    named += [thread.get("id") for thread in root.iterfind(f"{devices}/iothreads/iothread")]
+    reader = Reader("")
+    ids = {reader.natural("iothread", text) for text in named}
+    for entry in root.iterfind("cputune/iothreadsched"):
+        ids |= set(reader.cpus("iothreads", entry.get("iothreads")) or ())
+    return frozenset(number for number in ids if number is not None)
 
 
 def _schedulers(
