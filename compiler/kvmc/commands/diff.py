@@ -33,7 +33,7 @@ def run(options: argparse.Namespace, view: View) -> Result:
     return given.inputs.result(
         found,
         document=_document(uri, diffs),
-        output=diff_xml(diffs) if options.xml else diff_text(diffs, view.style),
+        output=diff_xml(diffs) if options.xml else diff_text(diffs, view.style, view.room),
         said=_said(differing, len(diffs)) if len(diffs) == len(jobs) or differing else "",
         differs=bool(differing),
     )

@@ -102,7 +102,9 @@ def _domains_side(
     return Checked(
         findings=tuple(findings),
         diagnostics=(*compared.diagnostics, *not_seen(seen, {job.vm.name for job in jobs})),
-        output="".join(threads_text(job.plan, found, view.style) for job, found in shown),
+        output="".join(
+            threads_text(job.plan, found, view.style, view.room) for job, found in shown
+        ),
         parts=(
             ("connection", seen.host.uri),
             ("kernel_checked", seen.kernel),

@@ -54,18 +54,21 @@ def _change_json(change: Change) -> dict[str, Any]:
     }
 
 
-def diff_text(diffs: Iterable[DomainDiff], style: Style) -> str:
-    """Return a table for each VM that differs: the spec, the three columns of truth, the effect."""
-    return "\n".join(_diff_one(one, style) for one in diffs if one.differs)
+def diff_text(diffs: Iterable[DomainDiff], style: Style, room: int | None = None) -> str:
+    """Return a table for each VM that differs: the spec, the three columns of truth, the effect.
+
+    Lines are folded to `room` columns; None folds nothing.
+    """
+    return "\n".join(_diff_one(one, style, room) for one in diffs if one.differs)
 
 
-def _diff_one(one: DomainDiff, style: Style) -> str:
+def _diff_one(one: DomainDiff, style: Style, room: int | None) -> str:
     name = style.paint(printable(one.name), "1")
     if one.new:
         return f"{name}: new domain, libvirt has none of this name\n"
     head = ("", "spec", "inactive", "live", "kernel", "effect")
     rows = [_row(change, one) for change in one.changes]
-    lines = table(head, rows, style)
+    lines = table(head, rows, style, room)
     return "".join(f"{line}\n" for line in (f"{name} ({one.state})", *lines))
 
 
@@ -135,8 +138,11 @@ def threads_json(plan: VmPlan, observed: Observed) -> list[dict[str, Any]]:
     ]
 
 
-def threads_text(plan: VmPlan, observed: Observed, style: Style) -> str:
-    """Return a table of a guest's threads: where they belong, may run and ran last."""
+def threads_text(plan: VmPlan, observed: Observed, style: Style, room: int | None = None) -> str:
+    """Return a table of a guest's threads: where they belong, may run and ran last.
+
+    Lines are folded to `room` columns; None folds nothing.
+    """
     name = style.paint(printable(observed.name), "1")
     title = f"{name} ({observed.state})"
     if not observed.threads:
@@ -156,7 +162,7 @@ def threads_text(plan: VmPlan, observed: Observed, style: Style) -> str:
         for thread in sorted(observed.threads, key=lambda t: (t.role != "vcpu", t.role, t.id or 0))
     ]
     head = ("", "thread", "name", "plan", "allowed", "cgroup", "ran on", "class")
-    return "".join(f"{line}\n" for line in (title, *table(head, rows, style)))
+    return "".join(f"{line}\n" for line in (title, *table(head, rows, style, room)))
 
 
 def findings_json(findings: Iterable[Finding]) -> list[dict[str, Any]]:

@@ -39,6 +39,18 @@ def test_a_guest_that_is_off_has_no_live_column() -> None:
         assert diff_text([found], Style()).splitlines()[1].split() == ["spec", "inactive", "effect"]
 
 
+def test_a_long_line_is_folded_to_the_terminal() -> None:
+    cpus = "0,2,4,6,8,10,12,14,16,18,20,22,24,26"
+    job = pinned()
+    seen = observed(defined(job).replace("vcpu='2' cpuset='2'", f"vcpu='2' cpuset='{cpus}'"))
+    found = diff(job, seen).value
+    assert found is not None
+    assert max(map(len, diff_text([found], Style()).splitlines())) > 60
+    folded = diff_text([found], Style(), 60)
+    assert max(map(len, folded.splitlines())) <= 60
+    assert "0,2,4" in folded
+
+
 def test_control_characters_of_a_definition_are_escaped() -> None:
     old = "<a>\n\t<title>\x9b2J\u202e</title>\n</a>\n"
     found = diff_xml([_new(old.replace("2J", "3J"), old, name="w\x90b")])
