@@ -102,6 +102,52 @@ def test_pins_shares_and_threads_change_in_the_running_guest(lab: Lab) -> None:
     assert lab.apply().endswith("nothing to do\n")
 
 
+_QEMU64 = {"mode": "custom", "model": "qemu64"}
+_FORBID = {"mode": "host-model", "fallback": "forbid"}
+
+
+@pytest.mark.parametrize(
+    "cpu",
+    [
+        _QEMU64,
+        _QEMU64 | {"check": "partial", "fallback": "forbid", "match": "minimum"},
+        _FORBID,
+        {"mode": "host-model", "check": "none"},
+        {"mode": "maximum", "check": "full"},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("kind", ["qemu", "kvm", "base"])
+def test_a_second_apply_finds_any_cpu_model_as_the_first_left_it(
+    lab: Lab, cpu: dict[str, Any], kind: str
+) -> None:
+    if kind == "kvm" and not os.access("/dev/kvm", os.R_OK | os.W_OK):
+        pytest.skip("libvirt defines no domain of type kvm without /dev/kvm")
+    file = lab.spec(cpu={"count": 3, "max": 5} | cpu)
+    text = file.read_text("utf-8").replace("type: qemu\n", f"type: {kind}\n")
+    if kind == "base":
+        (file.parent / "base.xml").write_text(FOREIGN.format(name=lab.name()), "utf-8")
+        text = text.replace("type: base\nmachine: q35\n", "base: base.xml\n")
+    file.write_text(text, "utf-8")
+    said = lab.apply()
+    assert ("does not keep fallback" in said) is (cpu == _FORBID)
+    assert lab.inside("diff", "vms")[0] == 0
+    assert lab.apply().endswith("nothing to do\n")
+    kept = re.findall(r"<cpu mode='([^']*)'[^>]*check='([^']*)'", lab.inactive())
+    default = {"host-model": "partial", "custom": "partial" if kind == "kvm" else "none"}
+    assert kept == [(cpu["mode"], cpu.get("check") or default[cpu["mode"]])]
+
+
+def test_cells_that_are_no_whole_mib_are_as_the_spec_has_them(lab: Lab) -> None:
+    cells = [{"cpus": "0-2", "memory": "65537KiB"}, {"cpus": "3-4", "memory": "70000KB"}]
+    _paused(lab, memory="133897KiB", numa={"cells": cells})
+    assert f"<memory unit='KiB'>{132 * 1024}</memory>" in lab.live()
+    assert lab.inside("diff", "vms") == (0, "1 VM, nothing differs\n")
+    said = lab.apply()
+    assert "KV708" not in said
+    assert said.endswith("nothing to do\n")
+
+
 def test_vcpus_are_plugged_where_the_plan_says(lab: Lab) -> None:
     _paused(lab, count=3)
     lab.spec(count=5)
@@ -157,6 +203,40 @@ def test_shares_that_a_service_manager_took_back_are_found_and_repaired(lab: Lab
     assert lab.apply().endswith("nothing to do\n")
 
 
+def test_what_one_vcpus_cgroup_lost_is_found_and_repaired(lab: Lab) -> None:
+    _paused(lab, tune={"period": 50000, "quota": 40000})
+    quota, less = _quota(lab.name(), 1)
+    if not quota.exists():
+        pytest.skip(f"libvirt has no quota in {quota}")
+    full = quota.read_text("ascii")
+    quota.write_text(less, "ascii")
+    code, said = lab.inside("diff", "vms")
+    assert code == 3
+    has = r"40000 for vCPUs 0,2 and 20000 for vCPU 1"
+    assert re.search(rf"cputune/quota +40000 +40000 +40000 +{has} \* +live", said)
+    assert (
+        f"drift[KV743] {lab.name()}: cputune/quota: the kernel has {has}"
+        in (lab.inside("verify", "vms")[1])
+    )
+    assert "scheduler vcpu_quota 40000" in lab.apply()
+    assert quota.read_text("ascii") == full
+    assert lab.apply().endswith("nothing to do\n")
+    assert lab.inside("diff", "vms") == (0, "1 VM, nothing differs\n")
+
+
+def _quota(name: str, vcpu: int) -> tuple[Path, str]:
+    """Return the file with a vCPU's quota, and what halves one of 40000 in 50000."""
+    pid = Path(f"/run/libvirt/qemu/{name}.pid").read_text("ascii").strip()
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    (task,) = (t for t in tasks if (t / "comm").read_text("utf-8").startswith(f"CPU {vcpu}/"))
+    groups = groups_of((task / "cgroup").read_text("ascii"), "cpu")
+    version = min(groups)
+    group = groups[version].strip("/")
+    if version == 1:
+        return Path("/sys/fs/cgroup/cpu") / group / "cpu.cfs_quota_us", "20000"
+    return Path("/sys/fs/cgroup") / group / "cpu.max", "20000 50000"
+
+
 def _shares(name: str) -> tuple[Path, str]:
     """Return the file with a domain's shares, and what a fresh cgroup has there."""
     pid = Path(f"/run/libvirt/qemu/{name}.pid").read_text("ascii").strip()
@@ -166,6 +246,31 @@ def _shares(name: str) -> tuple[Path, str]:
     if version == 1:
         return Path("/sys/fs/cgroup/cpu") / group / "cpu.shares", "1024"
     return Path("/sys/fs/cgroup") / group / "cpu.weight", "100"
+
+
+def test_every_emulator_thread_gets_the_cpus_of_a_wider_pin(lab: Lab) -> None:
+    """Since Linux 6.2 those that libvirt does not pin itself keep the CPUs of the guest's start."""
+    _paused(lab)
+    both = ",".join(sorted(set(CPUS), key=int))
+    pin = {"strategy": "manual", "map": {i: CPUS[i % 2] for i in range(5)}, "emulator": both}
+    lab.spec(pin=pin)
+    assert "emulatorpin" in lab.apply()
+    assert lab.apply().endswith("nothing to do\n")
+    assert lab.inside("diff", "vms") == (0, "1 VM, nothing differs\n")
+    # and where somebody moved one of them
+    os.sched_setaffinity(_task(lab.name(), "IO mon_iothread"), {int(CPUS[0])})
+    code, said = lab.inside("diff", "vms")
+    assert code == 3
+    assert re.search(r"emulatorpin .* \* +live", said)
+    lab.apply()
+    assert lab.inside("diff", "vms") == (0, "1 VM, nothing differs\n")
+
+
+def _task(name: str, comm: str) -> int:
+    """Return the id of a thread of a guest, by QEMU's name for it."""
+    pid = Path(f"/run/libvirt/qemu/{name}.pid").read_text("ascii").strip()
+    comms = Path(f"/proc/{pid}/task").glob("*/comm")
+    return next(int(c.parent.name) for c in comms if c.read_text("utf-8").strip() == comm)
 
 
 def test_pins_that_are_no_longer_asked_for_go(lab: Lab) -> None:

@@ -124,9 +124,10 @@ class Lab(Struct):
         ours = set(self.made)
         for domain in self.connection.listAllDomains():
             if domain.name() in ours:
+                persistent = domain.isPersistent()  # a transient one is gone once it is destroyed
                 if domain.isActive():
                     domain.destroy()
-                if domain.isPersistent():
+                if persistent:
                     domain.undefineFlags(_UNDEFINE)
 
 

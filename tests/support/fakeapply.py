@@ -23,6 +23,8 @@ from tests.support.hypervisor import name_of
 if TYPE_CHECKING:
     import pytest
 
+    from kvmc.host.tree import Tree
+
 
 HOST_FOLDER = "state/kvmc/hosts/kvm-07-qemu-system"
 PID = 4711
@@ -71,7 +73,7 @@ def make(folder: Path, name: str = "web", pins: str = "0 1 2", *, count: int = 2
 class Writer(fakehost._Reader):  # noqa: SLF001 (its other half)
     """`libvirt_writer.Writer` over the files of a folder."""
 
-    def __init__(self, uri: str, *, read_only: bool = False) -> None:
+    def __init__(self, uri: str, *, read_only: bool = False, **_: Tree) -> None:
         super().__init__(uri, read_only=read_only)
 
     def definition(self, name: str) -> str | None:

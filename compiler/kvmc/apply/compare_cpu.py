@@ -11,8 +11,7 @@ from kvmc.words import many
 if TYPE_CHECKING:
     from kvmc.render.xmltree import Element
 
-_CHECK = {"host-passthrough": "none", "maximum": "none"}
-"""What libvirt fills in for check= by mode (qemuDomainDefCPUPostParse); otherwise `partial`."""
+_UNCHECKED = ("host-passthrough", "maximum")
 _LOCAL, _REMOTE = 10, 20
 """SLIT distances where none are given (virDomainNumaDefNodeDistanceParseXML)."""
 
@@ -24,7 +23,8 @@ def cpu_facts(domain: Element) -> dict[str, str]:
     (qemuBuildSmpCommandLine).
     """
     cpu = first(domain, "cpu")
-    facts = {} if cpu is None else _model(cpu) | _cells(cpu)
+    checked = domain.get("type") != "qemu"
+    facts = {} if cpu is None else _model(cpu, checked=checked) | _cells(cpu)
     topology = first(cpu, "topology")
     given = Topology(sockets=ceiling(domain)) if topology is None else _topology(topology)
     return facts | {"cpu/topology": topology_words(given)} | _features(domain)
@@ -43,13 +43,18 @@ def _topology(element: Element) -> Topology:
     return Topology(**{name: natural(element.get(name)) or 1 for name in names})
 
 
-def _model(cpu: Element) -> dict[str, str]:
-    """Return mode, model and features, without the defaults libvirt writes out by itself."""
+def _model(cpu: Element, *, checked: bool) -> dict[str, str]:
+    """Return mode, model and features, without the defaults libvirt writes out by itself.
+
+    `checked`: whether a custom model is held against the host's CPU unless the XML says otherwise,
+    which it is not under TCG (qemuDomainDefCPUPostParse). libvirt keeps a fallback only beside a
+    model's name (virCPUDefFormatBuf), and only mode custom is given one.
+    """
     model = first(cpu, "model")
     mode = cpu.get("mode") or ("custom" if model is not None and model.text else None)
     defaults = {
         "match": "exact",
-        "check": _CHECK.get(mode or "", "partial"),
+        "check": _check(mode, checked=checked),
         "migratable": "on",
     }
     facts = {} if mode is None else {"cpu/mode": mode}
@@ -58,7 +63,7 @@ def _model(cpu: Element) -> dict[str, str]:
             facts[f"cpu/{name}"] = cpu.get(name) or ""
     if model is not None and model.text:
         facts["cpu/model"] = model.text
-    if attribute(model, "fallback") == "forbid":
+    if mode == "custom" and attribute(model, "fallback") == "forbid":
         facts["cpu/fallback"] = "forbid"
     vendor = first(cpu, "vendor")
     if vendor is not None:
@@ -68,6 +73,12 @@ def _model(cpu: Element) -> dict[str, str]:
     for one in cpu.all("feature"):
         facts[f"cpu/feature/{one.get('name')}"] = one.get("policy") or "require"
     return facts
+
+
+def _check(mode: str | None, *, checked: bool) -> str:
+    """Return what libvirt fills in for check=."""
+    unchecked = mode in _UNCHECKED or (mode == "custom" and not checked)
+    return "none" if unchecked else "partial"
 
 
 def _level(cache: Element) -> str | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kvmc.apply.compare_threads import DEFAULT_PERIOD
+from kvmc.cpuset import CpuSet
+from kvmc.words import both, vcpus
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -40,9 +42,29 @@ def kernel_facts(threads: Iterable[Thread]) -> dict[str, str]:
     return facts
 
 
-def tune_facts(scheduler: Iterable[tuple[str, int]]) -> dict[str, str]:
-    """Return path -> value of what the cgroups have (Observed.scheduler)."""
-    return {_PARAMETERS[name]: str(value) for name, value in scheduler}
+def tune_facts(
+    scheduler: Iterable[tuple[str, int]], threads: Iterable[Thread] = ()
+) -> dict[str, str]:
+    """Return path -> value of what the cgroups have (Observed.scheduler, and each vCPU's own).
+
+    Where the vCPUs do not agree, a value is all they have: `40000 for vCPU 0 and -1 for vCPU 1`.
+    """
+    facts = {_PARAMETERS[name]: str(value) for name, value in scheduler}
+    own = [(t.id, t) for t in threads if t.role == "vcpu" and t.id is not None]
+    read = {
+        "cputune/period": {vcpu: t.period for vcpu, t in own if t.period is not None},
+        "cputune/quota": {vcpu: t.quota for vcpu, t in own if t.quota is not None},
+    }
+    return facts | {path: _of_vcpus(values) for path, values in read.items() if values}
+
+
+def _of_vcpus(values: Mapping[int, int]) -> str:
+    owners: dict[int, list[int]] = {}
+    for vcpu, value in sorted(values.items()):
+        owners.setdefault(value, []).append(vcpu)
+    if len(owners) == 1:
+        return str(*owners)
+    return both([f"{value} for {vcpus(CpuSet(ids))}" for value, ids in owners.items()])
 
 
 def tune_differs(path: str, wanted: Mapping[str, str], kernel: Mapping[str, str]) -> bool:

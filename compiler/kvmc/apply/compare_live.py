@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from kvmc.apply.model import CgroupVersion
 
 _MIB = 1024
-_SIZE = re.compile(r"memory|cpu/numa/[0-9]+/memory")
+_CELL = re.compile(r"cpu/numa/[0-9]+/memory")
 _OURS = frozenset({"vcpu/cpuset", "cpu/check", "cpu/match", "cpu/fallback", "cpu/vendor"})
 """What says nothing about a running guest, or what libvirt sets anew while it starts."""
 _BALLOONED = "currentMemory"
@@ -55,7 +55,9 @@ def same_live(path: str, wanted: Mapping[str, str], live: Mapping[str, str]) -> 
         )  # a feature the model holds or lacks anyway is not listed
     if path in ("cpu/mode", "cpu/model"):
         return _same_model(path, wanted, live)
-    return _SIZE.fullmatch(path) is not None and _rounded(asked) == _rounded(seen)
+    if path == "memory":
+        return _total(wanted) == _total(live)
+    return _CELL.fullmatch(path) is not None and _rounded(asked) == _rounded(seen)
 
 
 def anywhere(path: str, seen: str | None, online: CpuSet) -> bool:
@@ -75,6 +77,14 @@ def _same_model(path: str, wanted: Mapping[str, str], live: Mapping[str, str]) -
     if wanted.get("cpu/mode") == "host-model":
         return expanded
     return path == "cpu/model" and expanded and wanted.get("cpu/match") == "minimum"
+
+
+def _total(facts: Mapping[str, str]) -> int | None:
+    """Return how many MiB a running guest gets: each of its cells is rounded up by itself."""
+    cells = [_rounded(text) for path, text in facts.items() if _CELL.fullmatch(path)]
+    if not cells:
+        return _rounded(facts.get("memory"))
+    return sum(cell or 0 for cell in cells)
 
 
 def _rounded(text: str | None) -> int | None:

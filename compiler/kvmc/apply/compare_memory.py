@@ -5,10 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kvmc.apply.compare_xml import attribute, cpus, every, first, kib, size
+from kvmc.cpuset import EMPTY, CpuSet, CpuSetError, span
 from kvmc.units import format_kib
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from kvmc.render.xmltree import Element
+
+_DEFAULT = "default size"
 
 
 def memory_facts(domain: Element) -> dict[str, str]:
@@ -42,20 +47,35 @@ def _backing(domain: Element) -> dict[str, str]:
 
 
 def _pages(domain: Element) -> str | None:
-    """Return `2MiB`, or `1GiB for cells 0, 2MiB for cells 1`.
-
-    A nodeset of all cells says nothing.
-    """
+    """Return `2MiB`, or `1GiB for cells 0, 2MiB for cells 1`: what each guest cell has."""
     if first(domain, "memoryBacking/hugepages") is None:
         return None
-    count = len(tuple(every(domain, "cpu/numa/cell")))
-    everyone = cpus(f"0-{count - 1}") if count else "0"
-    parts = []
-    for page in every(domain, "memoryBacking/hugepages/page"):
-        nodes = cpus(page.get("nodeset"))
-        text = size(page.get("size"), page.get("unit")) or "default size"
-        parts.append(text if nodes in (None, everyone) else f"{text} for cells {nodes}")
-    return ", ".join(sorted(parts)) or "default size"
+    pages = list(every(domain, "memoryBacking/hugepages/page"))
+    if not pages:
+        return _DEFAULT
+    cells = span(sum(1 for _ in every(domain, "cpu/numa/cell")) or 1)
+    found = _page_of_cells(pages, cells)
+    sizes = {own: CpuSet(c for c, its in found.items() if its == own) for own in found.values()}
+    if list(sizes.values()) == [cells]:
+        return next(iter(sizes))
+    return ", ".join(f"{own} for cells {sizes[own]}" for own in sorted(sizes))
+
+
+def _page_of_cells(pages: Iterable[Element], cells: CpuSet) -> dict[int, str]:
+    """Return cell -> its page size; a page without a nodeset is for cells that no other names."""
+    found: dict[int, str] = {}
+    for page in sorted(pages, key=lambda one: one.get("nodeset") is not None):
+        text = size(page.get("size"), page.get("unit")) or _DEFAULT
+        found |= dict.fromkeys(cells & _cells(page.get("nodeset"), cells), text)
+    return found
+
+
+def _cells(text: str | None, every_one: CpuSet) -> CpuSet:
+    """Return a nodeset; all cells where there is none, no cell where it is not one."""
+    try:
+        return every_one if text is None else CpuSet.parse(text)
+    except CpuSetError:
+        return EMPTY
 
 
 def _numatune(domain: Element) -> dict[str, str]:

@@ -1,8 +1,9 @@
 """The kernel's own word: the threads of QEMU, where they may run and where they ran.
 
 Pure functions over a `Tree` of small files (proc/, sys/): /proc/PID/cmdline, task/TID/comm, status,
-stat and cgroup (proc(5)), and the cpuset's effective CPUs (cgroups(7); cpuset.effective_cpus in
-version 1, cpuset.cpus.effective in version 2).
+stat and cgroup (proc(5)), the cpuset's effective CPUs (cgroups(7); cpuset.effective_cpus in
+version 1, cpuset.cpus.effective in version 2), and a vCPU's period and quota (cpu.cfs_period_us and
+cpu.cfs_quota_us in version 1, cpu.max in version 2).
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ _GROUPS: tuple[tuple[Role, re.Pattern[str]], ...] = (
     ("iothread", re.compile(r"iothread([0-9]+)\Z")),
 )
 """What libvirt calls the threads' cgroups."""
+_NUMBER = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 
 
 class Task(Struct, frozen=True, kw_only=True):
@@ -80,8 +82,10 @@ def read_threads(tree: Tree, pid: int) -> tuple[Thread, ...]:
 
 
 def _thread(tree: Tree, task: Task) -> Thread:
-    group = cpuset_group(tree.read(f"proc/{task.pid}/task/{task.tid}/cgroup") or "")
+    groups = tree.read(f"proc/{task.pid}/task/{task.tid}/cgroup") or ""
+    group = cpuset_group(groups)
     role, number = _role(task.stat.name, group[1] if group else "")
+    period, quota = _bandwidth(tree, groups) if role == "vcpu" else (None, None)
     return Thread(
         tid=task.tid,
         role=role,
@@ -93,6 +97,8 @@ def _thread(tree: Tree, task: Task) -> Thread:
         priority=task.stat.priority,
         cgroup=group[1] if group else None,
         effective=_effective(tree, group) if group else None,
+        period=period,
+        quota=quota,
     )
 
 
@@ -144,12 +150,32 @@ def _effective(tree: Tree, group: tuple[Literal[1, 2], str]) -> CpuSet | None:
         path = path.rpartition("/")[0]
 
 
+def _bandwidth(tree: Tree, groups: str) -> tuple[int | None, int | None]:
+    """Return (period, quota) of the cgroup that a /proc/PID/cgroup names for the cpu controller."""
+    version, path = next(iter(groups_of(groups, "cpu").items()), (None, ""))
+    if version == 1:
+        folder = f"{_CGROUP}/{_cpu_mount(tree) or 'cpu'}{path.rstrip('/')}"
+        texts = [tree.read(f"{folder}/cpu.cfs_{name}_us") for name in ("period", "quota")]
+        return _number(texts[0]), _number(texts[1])
+    quota, _, period = (tree.read(f"{_CGROUP}{path.rstrip('/')}/cpu.max") or "").partition(" ")
+    return _number(period), -1 if quota == "max" else _number(quota)
+
+
+def _number(text: str | None) -> int | None:
+    clean = (text or "").replace("\0", "").strip()
+    return int(clean) if _NUMBER.fullmatch(clean) else None
+
+
+def _cpu_mount(tree: Tree) -> str | None:
+    """Return what the folder of version 1 is called: cpu, or `cpu,cpuacct` and the like."""
+    return next((name for name in tree.list(_CGROUP) if "cpu" in name.split(",")), None)
+
+
 def cgroup_version(tree: Tree) -> CgroupVersion | None:
     """Return the version that has the CPU controller; None where neither is mounted as usual."""
     if "cpu" in (tree.read(f"{_CGROUP}/cgroup.controllers") or "").split():
         return 2
-    names = tree.list(_CGROUP)
-    return 1 if any("cpu" in name.split(",") for name in names) else None
+    return 1 if _cpu_mount(tree) else None
 
 
 def cpu_states(tree: Tree) -> CpuStates:

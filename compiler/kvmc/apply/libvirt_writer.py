@@ -11,8 +11,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
+from kvmc.apply.emulator import bring_along
 from kvmc.apply.interrupt import endable
-from kvmc.apply.libvirt_driver import Reader
+from kvmc.apply.libvirt_driver import Reader, is_local
 from kvmc.apply.live import live_of
 from kvmc.apply.model import HypervisorError
 from kvmc.cpuset import CpuSet
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kvmc.apply.steps import Live, Step
+    from kvmc.host.tree import Tree
 
 T = TypeVar("T")
 Domain: TypeAlias = Any
@@ -33,12 +35,14 @@ _PAUSE_SECONDS = 0.25
 class Writer(Reader):
     """A read-write connection; also `kvmc.apply.execute.Hypervisor`.
 
-    With `read_only`, for a dry run, libvirt itself refuses all that would change anything.
+    With `read_only`, for a dry run, libvirt itself refuses all that would change anything. `tree`
+    is this machine's root: what libvirt leaves undone in a guest of this machine is done there.
     """
 
-    def __init__(self, uri: str, *, read_only: bool = False) -> None:
+    def __init__(self, uri: str, *, read_only: bool = False, tree: Tree | None = None) -> None:
         """Open the connection; HypervisorError where that is refused."""
         super().__init__(uri, read_only=read_only)
+        self._tree = tree if is_local(uri) else None
         self._given_up = False
 
     def online(self) -> CpuSet:
@@ -98,6 +102,8 @@ class Writer(Reader):
                 domain.pinVcpuFlags(int(step.target), self._map(step.value), live)
             case "emulatorpin":
                 domain.pinEmulator(self._map(step.value), live)
+                if self._tree is not None:
+                    bring_along(self._tree, str(domain.UUIDString()), CpuSet.parse(step.value))
             case "iothreadpin":
                 domain.pinIOThread(int(step.target), self._map(step.value), live)
             case "scheduler":

@@ -40,11 +40,12 @@ CODES: tuple[Code, ...] = (
         "The spec asks for something that libvirt's domain XML cannot express, that libvirt "
         "ignores in this combination, or that only newer versions know. kvmc says so instead of "
         "dropping it. `fallback` is about a named model, and the modes host-passthrough and "
-        "maximum name none. `clusters` in a topology needs libvirt 10.1 and a machine that has "
-        "them: QEMU's x86 machines have not. Machines of type pc have 255 vCPUs at most, those of "
-        "type q35 288 in QEMU 7.2 and more in later versions. A base's <maxMemory> stays, and may "
-        "not be below the spec's memory; before libvirt 9.6 it needs a guest cell, and the cells "
-        "are the spec's.",
+        "maximum name none; host-model names none either, so libvirt drops its `forbid` when it "
+        "prints the definition, and `kvmc diff` does not look for it. `clusters` in a topology "
+        "needs libvirt 10.1 and a machine that has them: QEMU's x86 machines have not. Machines of "
+        "type pc have 255 vCPUs at most, those of type q35 288 in QEMU 7.2 and more in later "
+        "versions. A base's <maxMemory> stays, and may not be below the spec's memory; before "
+        "libvirt 9.6 it needs a guest cell, and the cells are the spec's.",
     ),
     Code(
         "KV606",

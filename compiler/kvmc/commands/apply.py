@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from kvmc.apply import receipt
 from kvmc.apply.model import HypervisorError
 from kvmc.arguments import SYSTEM
-from kvmc.commands import placed
+from kvmc.commands import looking, placed
 from kvmc.commands.result import Failure, Result
 from kvmc.diagnostics import error
 
@@ -31,7 +31,8 @@ def run(options: argparse.Namespace, _view: View) -> Result:
         from kvmc.apply.libvirt_writer import Writer
         from kvmc.commands.session import Session
 
-        with Writer(uri, read_only=options.dry_run) as writer:
+        tree = looking.this_machine()
+        with Writer(uri, read_only=options.dry_run, tree=tree) as writer:
             session = Session(options, read, uri, writer)
             return session.dry_run() if options.dry_run else session.locked()
     except HypervisorError as reason:

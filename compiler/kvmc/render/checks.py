@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 _Q35_VCPUS = 288
 
-_MODES_WITH_MODEL = ("custom", "host-model")
-
 
 def check_job(job: Job) -> tuple[Diagnostic, ...]:
     """Return what libvirt cannot do, or not as it is asked (KV601, KV604, KV605, KV608)."""
@@ -73,12 +71,18 @@ def _relative_disks(vm: Vm) -> Iterator[Diagnostic]:
 
 
 def _fallback(vm: Vm) -> Iterator[Diagnostic]:
-    """Only a mode with a model has <model fallback=> (virCPUDefFormatBuf)."""
+    """Only beside a model's name does libvirt keep a fallback (virCPUDefFormatBuf).
+
+    What a host-model is given is lost when libvirtd prints the definition; `allow` is the default.
+    """
     cpu = vm.cpu
-    if cpu.fallback is not None and cpu.mode not in _MODES_WITH_MODEL:
+    does = None if cpu.mode == "custom" else "ignores"
+    if cpu.mode == "host-model":
+        does = "does not keep" if cpu.fallback == "forbid" else None
+    if cpu.fallback is not None and does:
         yield warning(
             "KV605",
-            f"libvirt ignores fallback with cpu mode {cpu.mode}, which names no model",
+            f"libvirt {does} fallback with cpu mode {cpu.mode}, which names no model",
             vm.place.at("cpu", "fallback"),
             hint="leave fallback out",
         )

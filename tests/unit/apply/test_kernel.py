@@ -90,6 +90,44 @@ def test_a_thread_without_a_name_of_qemus_is_known_by_its_cgroup() -> None:
     assert (thread.role, thread.id, str(thread.effective)) == ("vcpu", 12, "3")
 
 
+@pytest.mark.parametrize(
+    ("groups", "files", "found"),
+    [
+        (
+            "3:cpu,cpuacct:/machine/web/vcpu0\n0::/other\n",
+            {
+                "cpu,cpuacct/machine/web/vcpu0/cpu.cfs_period_us": "50000\n",
+                "cpu,cpuacct/machine/web/vcpu0/cpu.cfs_quota_us": "20000\n",
+            },
+            (50000, 20000),
+        ),
+        (
+            "1:cpu:/web/vcpu0\n",
+            {
+                "cpu/web/vcpu0/cpu.cfs_period_us": "100000\n",
+                "cpu/web/vcpu0/cpu.cfs_quota_us": "-1\n",
+            },
+            (100000, -1),
+        ),
+        ("0::/web/vcpu0\n", {"web/vcpu0/cpu.max": "20000 50000\n"}, (50000, 20000)),
+        ("0::/web/vcpu0\n", {"web/vcpu0/cpu.max": "max 100000\n"}, (100000, -1)),
+        # of the group above it says nothing of this one
+        ("0::/web/vcpu0\n", {"web/cpu.max": "20000 50000\n"}, (None, None)),
+        ("0::/web/vcpu0\n", {"web/vcpu0/cpu.max": "\n"}, (None, None)),
+        ("", {}, (None, None)),
+    ],
+)
+def test_a_vcpus_period_and_quota_are_its_own_cgroups(
+    groups: str, files: dict[str, str], found: tuple[int | None, int | None]
+) -> None:
+    there = {f"{CGROUP}/{path}": text for path, text in files.items()}
+    there |= task(9, 9, "CPU 0/KVM", "0", cgroup=groups)
+    there |= task(9, 10, "qemu-system-x86", "0", cgroup=groups.replace("vcpu0", "emulator"))
+    vcpu, emulator = read_threads(DictTree(there), 9)
+    assert (vcpu.period, vcpu.quota) == found
+    assert (emulator.period, emulator.quota) == (None, None)
+
+
 def test_a_thread_that_ends_meanwhile_is_left_out() -> None:
     files = qemu()
     del files["proc/100/task/102/status"]

@@ -12,6 +12,8 @@ import pytest
 from kvmc.apply import libvirt_writer
 from kvmc.apply.libvirt_writer import Writer
 from kvmc.apply.model import HypervisorError
+from kvmc.apply.steps import Step
+from tests.unit.host.trees import DictTree
 
 
 class _LibvirtError(Exception):
@@ -108,6 +110,7 @@ def daemon(monkeypatch: pytest.MonkeyPatch) -> Daemon:
     module.open = made.open
     module.VIR_DOMAIN_XML_INACTIVE, module.VIR_DOMAIN_XML_SECURE = 2, 1
     module.VIR_ERR_NO_DOMAIN = 42
+    module.VIR_DOMAIN_AFFECT_LIVE = 1
     monkeypatch.setitem(sys.modules, "libvirt", module)
     monkeypatch.setattr(libvirt_writer, "RECONNECT_SECONDS", 0.3)
     return made
@@ -177,3 +180,33 @@ def test_a_guest_that_ends_while_it_is_read_does_not_run() -> None:
     writer = Writer("qemu:///system")
     writer.connection.lookupByName = lambda _: Ending()
     assert writer.live("web") is None
+
+
+class Pinned:
+    """A running guest whose emulator threads can be pinned."""
+
+    def pinEmulator(self, cpus: tuple[bool, ...], _flags: int) -> None:  # noqa: N802
+        self.cpus = cpus
+
+    def UUIDString(self) -> str:  # noqa: N802
+        return "u-1"
+
+
+@pytest.mark.usefixtures("daemon")
+@pytest.mark.parametrize(
+    ("uri", "brought"),
+    [("qemu:///system", [("u-1", "1-2")]), ("qemu+ssh://kvm-07/system", [])],
+)
+def test_what_libvirt_leaves_behind_is_brought_along_on_this_machine_only(
+    uri: str, brought: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[str, str]] = []
+    monkeypatch.setattr(
+        libvirt_writer, "bring_along", lambda _tree, uuid, cpus: seen.append((uuid, str(cpus)))
+    )
+    writer, guest = Writer(uri, tree=DictTree({})), Pinned()
+    writer.connection.lookupByName = lambda _: guest
+    writer.connection.getCPUMap = lambda: (4, [True] * 4, 4)
+    writer.run("web", Step(kind="emulatorpin", value="1-2"))
+    assert guest.cpus == (False, True, True, False)
+    assert seen == brought

@@ -298,6 +298,15 @@ def test_a_fallback_without_a_model_is_left_out_and_said() -> None:
     assert [d.code for d in outcome.diagnostics] == ["KV605"]
 
 
+@pytest.mark.parametrize(("fallback", "codes"), [("forbid", ["KV605"]), ("allow", []), (None, [])])
+def test_a_fallback_that_libvirt_does_not_keep_is_said(fallback: Any, codes: list[str]) -> None:
+    outcome = render(job(vm(cpu=Cpu(count=2, max=2, mode="host-model", fallback=fallback))))
+    assert [d.code for d in outcome.diagnostics] == codes
+    assert all("does not keep fallback" in d.message for d in outcome.diagnostics)
+    custom = Cpu(count=2, max=2, mode="custom", model="Haswell", fallback=fallback)
+    assert render(job(vm(cpu=custom))).diagnostics == ()
+
+
 def test_hypervisor_features_have_three_states() -> None:
     asked = Features(kvm_hidden=False, kvm_hint_dedicated=True, pmu=False)
     assert part(job(vm(features=asked)), "features").splitlines()[3:-1] == [
