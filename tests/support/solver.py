@@ -53,9 +53,8 @@ def optimum(vms: Sequence[Vm], host: Host, seconds: float = 20.0) -> tuple[int, 
 
     model = _model(vms, host, cp_model)
     left = sum(vm.cpu.max * out for vm, out in zip(vms, model.out, strict=True))
-    shared = _shared(vms, model)
-    found = _best(model, [left, shared], cp_model, seconds)
-    return (found[0], found[1]) if found else None
+    found = in_order(model.cp, [left, _shared(vms, model)], seconds)
+    return (found[0], found[1]) if len(found) == 2 else None
 
 
 def late_optimum(vms: Sequence[Vm], host: Host, seconds: float = 20.0) -> tuple[int, ...] | None:
@@ -68,23 +67,31 @@ def late_optimum(vms: Sequence[Vm], host: Host, seconds: float = 20.0) -> tuple[
     model = _model(vms, host, cp_model)
     left = sum(vm.cpu.max * out for vm, out in zip(vms, model.out, strict=True))
     goals = [left, _shared(vms, model), _split(vms, model), *_spans(model)]
-    return _best(model, goals, cp_model, seconds)
+    found = in_order(model.cp, goals, seconds)
+    return found if len(found) == len(goals) else None
 
 
-def _best(
-    model: Model, goals: Sequence[Any], cp_model: Any, seconds: float
-) -> tuple[int, ...] | None:
-    """Minimize one goal after the other."""
+def in_order(cp: Any, goals: Sequence[Any], seconds: float) -> tuple[int, ...]:
+    """Return the least of each goal where those before it are at theirs.
+
+    Each may take so many seconds; the answer ends with the last one that was proven in time.
+    """
+    from ortools.sat.python import cp_model
+
     solver = cp_model.CpSolver()
     solver.parameters.max_time_in_seconds = seconds
     solver.parameters.num_workers = 1
-    answers = []
+    # Packing is counting: with all constraints in its linear relaxation CP-SAT proves far more.
+    solver.parameters.linearization_level = 2
+    answers: list[int] = []
     for goal in goals:
-        model.cp.minimize(goal)
-        if solver.solve(model.cp) != cp_model.OPTIMAL:
-            return None
+        cp.minimize(goal)
+        status = solver.solve(cp)
+        assert status in (cp_model.OPTIMAL, cp_model.FEASIBLE, cp_model.UNKNOWN)
+        if status != cp_model.OPTIMAL:
+            break
         answers.append(round(solver.objective_value))
-        model.cp.add(goal == answers[-1])
+        cp.add(goal == answers[-1])
     return tuple(answers)
 
 
