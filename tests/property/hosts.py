@@ -11,6 +11,7 @@ from kvmc.cpuset import EMPTY, CpuSet
 from kvmc.host.model import Core, Host, Node, Policy
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from random import Random
 
 GIB = 1024 * 1024
@@ -88,15 +89,15 @@ def random_host(rng: Random) -> Host:
     pages = rng.choice([0, 0, 2, 3])
     host = synthetic(rng.choice(SHAPES), memory_gib=memory, pages=pages if memory else 0)
     if rng.random() < 0.2:
-        host = _uneven(host, rng)
+        host = uneven(host, rng)
     if rng.random() < 0.2:
-        host = _offline(host, rng)
+        host = offline(host, rng)
     if len(host.nodes) > 2:
         host = _far(host, rng)
     return replace(host, policy=_policy(host, rng))
 
 
-def _uneven(host: Host, rng: Random) -> Host:
+def uneven(host: Host, rng: Random) -> Host:
     """A hybrid host: some cores are efficient and have one thread."""
     small = {core for core in host.cores if rng.random() < 0.4}
     cores = tuple(
@@ -108,7 +109,7 @@ def _uneven(host: Host, rng: Random) -> Host:
     return replace(host, cores=cores)
 
 
-def _offline(host: Host, rng: Random) -> Host:
+def offline(host: Host, rng: Random) -> Host:
     gone = {rng.choice(sorted(host.online))}
     cores = [replace(c, cpus=tuple(x for x in c.cpus if x not in gone)) for c in host.cores]
     kept = tuple(sorted((c for c in cores if c.cpus), key=lambda c: c.cpus))
@@ -130,18 +131,26 @@ def _far(host: Host, rng: Random) -> Host:
     return replace(host, nodes=nodes)
 
 
-def _policy(host: Host, rng: Random) -> Policy:
-    """Housekeeping, a shared set and somebody else's CPUs: whole cores or single threads."""
+def picks(host: Host, rng: Random, whole: float) -> Callable[[float], CpuSet]:
+    """Return what takes a core with a chance, all of it in so many cases, else one thread of it.
+
+    Nothing is taken twice, and at least three cores are left.
+    """
     free = list(host.cores)
     rng.shuffle(free)
 
     def some(chance: float) -> CpuSet:
         if rng.random() >= chance or len(free) < 4:
             return EMPTY
-        core = free.pop()
-        whole = rng.random() < 0.7
-        return CpuSet(core.cpus if whole else [rng.choice(core.cpus)])
+        cpus = free.pop().cpus
+        return CpuSet(cpus if rng.random() < whole else [rng.choice(cpus)])
 
+    return some
+
+
+def _policy(host: Host, rng: Random) -> Policy:
+    """Housekeeping, a shared set and somebody else's CPUs: whole cores or single threads."""
+    some = picks(host, rng, whole=0.7)
     reserved, shared, pool = some(0.3), some(0.5), some(0.12)
     named = CpuSet(cpu for cpu in host.online if rng.random() < 0.85)
     return Policy(

@@ -223,12 +223,11 @@ def _shared_load(seats: list[Seating], host: Host) -> list[str]:
     for s in seats:
         if s.vm.pin.strategy not in ("shared", "mixed"):
             continue
-        bound = s.vm.numa.mode == "strict"
         for vcpu in set(range(s.vm.cpu.max)) - set(s.vcpus):
             load["all"] += 1
-            cell = s.vm.cell_of(vcpu)
-            if bound and cell is not None:
-                load[s.nodes[cell]] += 1
+            home = _home(s, vcpu, host)
+            if home is not None:
+                load[home] += 1
     rooms = {node: shared_set(host) & {*cpus} for node, cpus in host.node_cpus.items()}
     room: dict[str | int | None, int] = {node: len(cpus) for node, cpus in rooms.items()}
     room["all"] = len(shared_set(host))
@@ -237,6 +236,15 @@ def _shared_load(seats: list[Seating], host: Host) -> list[str]:
         for where, count in load.items()
         if count > host.policy.overcommit * room.get(where, 0)
     ]
+
+
+def _home(s: Seating, vcpu: int, host: Host) -> int | None:
+    """The node that rules 4 and 5 keep a floating vCPU on; None where they do not."""
+    cell = s.vm.cell_of(vcpu)
+    if cell is not None:
+        return s.nodes[cell] if s.vm.numa.mode == "strict" else None
+    homes = [host.core_of[cpu].node for cpu in s.vcpus.values()]
+    return homes[0] if homes and s.vm.pin.numa == "require" else None
 
 
 def _memory(seats: list[Seating], host: Host) -> list[str]:

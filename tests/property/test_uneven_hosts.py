@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec.structs import replace
 
-from kvmc.cpuset import EMPTY, CpuSet
+from kvmc.cpuset import CpuSet
 from kvmc.diagnostics import Place
 from kvmc.host.model import Host, Policy
 from kvmc.planner.plan import plan_host
 from kvmc.spec.model import Cell, Cpu, MemoryBacking, Numa, Pin, Topology, Vm
-from tests.property.hosts import GIB, _offline, _uneven, synthetic
+from tests.property.hosts import GIB, offline, picks, synthetic, uneven
 from tests.property.judge import cost, violations
 from tests.property.report import told
 from tests.property.seats import wanted_extras, width
@@ -74,22 +74,14 @@ def _host(rng: Random, nodes: int, caches: int, wide: int) -> Host:
     text = f"node:{nodes} l3:{l3} core:{cores} pu:{wide}"
     host = synthetic(text, memory_gib=memory, pages=pages)
     if rng.random() < 0.3:
-        host = _uneven(host, rng)
+        host = uneven(host, rng)
     if rng.random() < 0.15:
-        host = _offline(host, rng)
+        host = offline(host, rng)
     return replace(host, policy=_policy(rng, host))
 
 
 def _policy(rng: Random, host: Host) -> Policy:
-    free = list(host.cores)
-    rng.shuffle(free)
-
-    def some(chance: float) -> CpuSet:
-        if rng.random() >= chance or len(free) < 4:
-            return EMPTY
-        cpus = free.pop().cpus
-        return CpuSet(cpus if rng.random() < 0.6 else [rng.choice(cpus)])
-
+    some = picks(host, rng, whole=0.6)
     reserved, shared, pool = some(0.5), some(0.5), some(0.12)
     return Policy(
         reserved=reserved,
