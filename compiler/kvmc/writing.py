@@ -69,6 +69,7 @@ def followed(path: str) -> str:
     written over. So one is followed within its repository only, its .git excepted, and outside of
     one within its folder: raises OSError for any other. One that somebody else put into a folder
     such as /tmp is none to follow either (fs.protected_symlinks, which knows of open() alone).
+    Nor is one into a folder that is not there, as for open().
     Links to folders on the way are the system's affair: `hosts` may be one to anywhere.
     """
     if not os.path.islink(path):
@@ -77,6 +78,7 @@ def followed(path: str) -> str:
     tree = _tree(os.path.dirname(path))
     for _ in range(_MOST_LINKS):
         if not os.path.islink(path):
+            os.stat(os.path.dirname(path))  # no folder is made where a link leads
             return path
         if _is_foreign(path):
             raise OSError(errno.EPERM, "the link is not yours, in a folder that others write to")

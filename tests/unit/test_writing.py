@@ -167,6 +167,14 @@ def test_a_folder_that_is_a_link_may_lead_anywhere() -> None:
     assert Path("elsewhere/a").read_text("utf-8") == "new"
 
 
+def test_no_folder_is_made_where_a_link_leads() -> None:
+    hosts = _repository()
+    (hosts / "b").symlink_to("not/there")
+    with pytest.raises(FileNotFoundError):
+        write_atomically(hosts / "b", "new", follow=True)
+    assert not (hosts / "not").exists()
+
+
 def test_a_circle_of_links_is_the_systems_error() -> None:
     hosts = _repository()
     (hosts / "b").symlink_to("c")

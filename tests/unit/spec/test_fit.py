@@ -168,6 +168,12 @@ def test_what_a_spec_can_say_stays(inside: str) -> None:
     assert fitted(domain, _rest(_xml(inside))) == (domain, ())
 
 
+def test_a_machine_type_that_is_none_is_left_out() -> None:
+    near, gave = fitted(_read(_xml("<os><type machine=' '>hvm</type></os>")))
+    assert near.machine.machine is None
+    assert gave == ("' ' is no machine type: it is left out",)
+
+
 def test_cells_stay_where_memory_devices_need_them() -> None:
     cells = "<cpu><numa><cell cpus='0-3' memory='9'/><cell memory='9'/></numa></cpu>"
     dimm = "<memory model='dimm'><target><size>9</size><node>1</node></target></memory>"

@@ -6,12 +6,14 @@ here (`rest`, and `changes` of a build). The bounds are those of the schema.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from kvmc.cpuset import CpuSet
+from kvmc.source.problems import shown
 from kvmc.units import format_kib
 from kvmc.words import vcpus
 
@@ -25,6 +27,7 @@ BOUNDS = {"shares": (2, 262_144), "period": (1000, 1_000_000), "quota": (1000, 1
 PRIORITIES = range(1, 100)
 """Of fifo and rr: sched(7)."""
 MOST_IOTHREADS = 1024
+_MACHINE_TYPE = re.compile(r"[a-zA-Z0-9_.-]+")
 _UNLIMITED = -1
 
 
@@ -46,12 +49,21 @@ def fitted(domain: Domain, rest: Rest = _NOTHING) -> _Fitted:
     What cannot give because of `rest` stays, and the rules say what is wrong with it.
     """
     said: tuple[str, ...] = ()
-    for step in (_limits, _classes, _page_sizes, _whole_pages):
+    for step in (_machine_type, _limits, _classes, _page_sizes, _whole_pages):
         domain, more = step(domain)
         said += more
     domain, cells = (domain, ()) if rest.cells else _cells(domain)
     domain, threads = _threads(domain, rest.iothreads)
     return domain, (*said, *cells, *threads)
+
+
+def _machine_type(domain: Domain) -> _Fitted:
+    """Leave out a machine type that is no name of one; a base has it all the same."""
+    given = domain.machine.machine
+    if given is None or _MACHINE_TYPE.fullmatch(given):
+        return domain, ()
+    said = f"'{shown(given)}' is no machine type: it is left out"
+    return replace(domain, machine=replace(domain.machine, machine=None)), (said,)
 
 
 def _limits(domain: Domain) -> _Fitted:
