@@ -62,8 +62,9 @@ CODES: tuple[Code, ...] = (
         "memory on huge pages is rounded up to whole pages, which is what QEMU allocates; I/O "
         "threads are numbered from 1, so that a domain whose disk is on thread 5 gets five; a "
         "guest cell without vCPUs leaves out all cells; page sizes and real-time priorities that "
-        "no machine has, and machine types that are none, are left out. What is against a rule in another way, such as two vCPUs "
-        "alone on one CPU of a known host, or a cell without vCPUs that memory devices of the base "
-        "are in, is an error of that rule: the file is written as it is, to be mended by hand.",
+        "no machine has, and machine types that are none, are left out. What is against a rule in "
+        "another way, such as two vCPUs alone on one CPU of a known host, or a cell without vCPUs "
+        "that memory devices of the base are in, is an error of that rule: the file is written as "
+        "it is, to be mended by hand.",
     ),
 )
