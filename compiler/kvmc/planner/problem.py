@@ -105,6 +105,10 @@ class Problem(Struct, frozen=True, kw_only=True):
     budget: int
     """Placements tried before giving up."""
 
+    def brief(self) -> Problem:
+        """Return the problem with no more steps than are taken beside packing."""
+        return replace(self, budget=min(self.budget, BRIEF))
+
     def only(self, numbers: Sequence[int]) -> Problem:
         """Return the problem of placing some of the VMs."""
         return replace(

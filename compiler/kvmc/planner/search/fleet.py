@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from kvmc.planner.problem import BRIEF, MOST_CORES
+from kvmc.planner.problem import MOST_CORES
 from kvmc.planner.search.arrange import arrange
 from kvmc.planner.search.fills import Effort
 from kvmc.planner.search.leaving import Totals, Trials, fewest_out
@@ -72,7 +72,7 @@ def plan_fleet(problem: Problem) -> Solution:
     if found.cost.shared and _may_share_less(tries, found):
         from kvmc.planner.search.branching import bettered
 
-        return bettered(replace(problem, budget=min(problem.budget, BRIEF)), found)
+        return bettered(problem.brief(), found)
     return found
 
 

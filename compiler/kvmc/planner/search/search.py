@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from kvmc.planner.problem import BRIEF, MOST_CORES, Cost, Solution, widened
+from kvmc.planner.problem import MOST_CORES, Cost, Solution, widened
 from kvmc.planner.search.alone import beyond_all
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def _bounded(problem: Problem) -> Problem:
     """Return the problem with as many steps as trying all placements on its cores may take."""
     if sum(problem.start.cores.values()) <= _FEW_CORES:
         return problem
-    return replace(problem, budget=min(problem.budget, BRIEF))
+    return problem.brief()
 
 
 def _of_those_placed(problem: Problem, found: Solution) -> Solution:
@@ -118,7 +118,7 @@ def _tried(problem: Problem, found: Solution) -> Solution:
     from kvmc.planner.search.branching import fewest_left_out, search_exactly
     from kvmc.planner.search.fleet import plan_fleet
 
-    brief = replace(problem, budget=min(problem.budget, BRIEF))
+    brief = problem.brief()
     kept, proven = fewest_left_out(brief, found.cost.left_out)
     if kept is None:
         return replace(found, complete=proven)
